@@ -1,0 +1,41 @@
+"""How a run uses the machine: settings that must be made before JAX starts, and the device mesh."""
+
+import os
+
+import jax
+from jax.sharding import AxisType, Mesh
+
+ROWS = "rows"
+"""Name of the mesh axis that a batch's rows are spread over."""
+
+_ONE_THREAD = "xla_cpu_multi_thread_eigen"
+
+
+def configure() -> None:
+    """Gives each CPU core an XLA device of its own; for entry points, before JAX is used.
+
+    Independent cores that each run their share of the rows beat cores that share every matrix
+    product. Accelerators are not affected. What the user has set stays: ``JAX_NUM_CPU_DEVICES``
+    or ``--xla_force_host_platform_device_count`` decide the number of devices, and a value of
+    ``--xla_cpu_multi_thread_eigen`` in ``XLA_FLAGS`` stands. ``JAX_NUM_CPU_DEVICES=1`` therefore
+    switches to one device with XLA's own threads.
+
+    Does nothing once JAX's backends are up: they cannot be changed any more.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    chosen = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in flags
+    if chosen:
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    except RuntimeError:  # the backends are up
+        return
+    if _ONE_THREAD not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_ONE_THREAD}=false".strip()
+
+
+def mesh() -> Mesh:
+    """All local devices in one axis, over which a batch's rows are spread."""
+    return jax.make_mesh(
+        (jax.local_device_count(),), (ROWS,), axis_types=(jax.sharding.AxisType.Auto,)
+    )

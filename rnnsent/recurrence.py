@@ -1,0 +1,270 @@
+"""The masked recurrence over time: one function, one contract, any cell.
+
+The contract of a masked step, on every path:
+
+* it keeps the carry, wherever it stands (left, right, between real steps), and its output
+  repeats the last one (the initial carry's before the first real step) or, by argument, is zero;
+* a row with no real step returns its initial carry exactly;
+* what stands in padding, NaN included, reaches neither outputs nor any gradient.
+
+Masks are bool ``(B, T)``, True where a step is real.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from rnnsent.cells import Array, Carry, Cell, Params, Step
+
+
+def scan(
+    step: Step,
+    params: Params,
+    carry: Carry,
+    x_BTE: Array,
+    mask_BT: Array | None = None,
+    *,
+    sequences: bool = True,
+    zero_masked: bool = False,
+    reverse: bool = False,
+    recompute: bool = True,
+    unroll: int = 1,
+) -> tuple[Carry, Array | None]:
+    """Runs ``step`` over time under a mask; the contract is the module's.
+
+    Args:
+      step: ``step(params, carry, x_BE) -> carry``; ``carry[0]`` is the output.
+      params: what the step needs that does not change over time, any pytree.
+      carry: the initial carry, arrays with leading axis B.
+      x_BTE: inputs.
+      mask_BT: bool, True = real; ``None`` means every step is.
+      sequences: whether to return the output of every step; without it the second result is None.
+      zero_masked: masked steps output zeros instead of repeating the last output.
+      reverse: run from the last step to the first; outputs stay in the order of the inputs.
+      recompute: keep only the carries for the backward pass and recompute the rest of each step
+        there. On a CPU, writing and reading a step's insides costs more than computing them twice.
+      unroll: steps in one iteration of the compiled loop.
+
+    Returns:
+      The final carry and the outputs (B, T, H), or None.
+
+    Raises:
+      ValueError: if the mask is not a bool array of the inputs' (B, T).
+    """
+    if mask_BT is not None:
+        _check_mask(mask_BT, x_BTE)
+        x_BTE = jnp.where(mask_BT[..., None], x_BTE, 0)
+
+    def body(carry, x_and_mask):
+        x_BE, mask_B = x_and_mask
+        new = step(params, carry, x_BE)
+        if mask_B is not None:
+            new = jax.tree.map(lambda new, old: jnp.where(_like(mask_B, new), new, old), new, carry)
+        if not sequences:
+            return new, None
+        hide = zero_masked and mask_B is not None
+        return new, jnp.where(_like(mask_B, new[0]), new[0], 0) if hide else new[0]
+
+    if recompute:
+        # The loop already keeps the compiler from merging the two computations.
+        body = jax.checkpoint(body, prevent_cse=False)
+    over_time = jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), (x_BTE, mask_BT))
+    carry, y_TBH = jax.lax.scan(body, carry, over_time, reverse=reverse, unroll=unroll)
+    return carry, None if y_TBH is None else jnp.swapaxes(y_TBH, 0, 1)
+
+
+def _check_mask(mask_BT: Array, x_BTE: Array) -> None:
+    if mask_BT.dtype != jnp.bool_ or mask_BT.shape != x_BTE.shape[:2]:
+        raise ValueError(
+            f"mask is {mask_BT.dtype}{list(mask_BT.shape)}, expected bool{list(x_BTE.shape[:2])}: "
+            "one flag per row and step of the inputs, True where the step is real"
+        )
+
+
+def _like(mask_B: Array, a: Array) -> Array:
+    return mask_B.reshape(mask_B.shape + (1,) * (a.ndim - 1))
+
+
+class Layer(NamedTuple):
+    """One recurrent layer as plain data.
+
+    Attributes:
+      step: ``step(params, carry, x_BE) -> carry`` (static).
+      params: of that step, dropout masks included.
+      carry: the initial carry.
+    """
+
+    step: Step
+    params: Params
+    carry: Carry
+
+
+def stack(layers: Sequence[Layer]) -> Layer:
+    """Layers one above another as one layer: all of them advance in the same pass over time.
+
+    One pass keeps the outputs of the lower layers in cache instead of writing (B, T, H) between
+    layers. The carry is flat, the top layer's first, so ``carry[0]`` is the stack's output.
+    """
+    sizes = [len(layer.carry) for layer in layers]
+
+    def step(params, carry, x_BE):
+        carries, start = [], len(carry)
+        for layer, layer_params, size in zip(layers, params, sizes, strict=True):
+            start -= size
+            carries.append(layer.step(layer_params, carry[start : start + size], x_BE))
+            x_BE = carries[-1][0]
+        return sum(reversed(carries), ())
+
+    carry = sum((layer.carry for layer in reversed(layers)), ())
+    return Layer(step, [layer.params for layer in layers], carry)
+
+
+def unstack_carry(carry: Carry, layers: Sequence[Layer]) -> list[Carry]:
+    """The carry of :func:`stack` as one carry per layer, the lowest first."""
+    parts, end = [], len(carry)
+    for layer in layers:
+        parts.append(tuple(carry[end - len(layer.carry) : end]))
+        end -= len(layer.carry)
+    return parts
+
+
+def dropout_mask(key: Array, rows_B: Array, width: int, rate: float) -> Array:
+    """A scaled keep-mask (B, width), one draw per row for the whole sequence (Gal & Ghahramani, 2016).
+
+    Each row's draw depends on the key and the row's number alone, so splitting a batch over
+    devices or micro-batches changes nothing.
+
+    Args:
+      key: PRNG key.
+      rows_B: int32, the number of each row in the whole batch.
+      width: of the masked features.
+      rate: the share dropped, in [0, 1).
+
+    Returns:
+      float32, 0 where dropped and 1 / (1 - rate) where kept.
+    """
+
+    def row(number):
+        return jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, (width,))
+
+    return jnp.where(jax.vmap(row)(rows_B), 1 / (1 - rate), 0.0)
+
+
+def cell_layer(
+    cell: nn.RNNCellBase,
+    x_BE: Array,
+    *,
+    input_dropout_BE: Array | None = None,
+    recurrent_dropout_BH: Array | None = None,
+) -> Layer:
+    """A bound cell, ours or one of Flax's, as a layer; ``x_BE`` gives the shape of its inputs.
+
+    Raises:
+      ValueError: for recurrent dropout with a cell that is not a ``rnnsent.cells.Cell``.
+    """
+    if isinstance(cell, Cell):
+        step, dropout_step = type(cell).step, type(cell).dropout_step
+        params, carry = cell.declare(x_BE.shape[-1]), cell.initialize_carry(None, x_BE.shape)
+    elif recurrent_dropout_BH is not None:
+        raise ValueError(
+            f"{type(cell).__name__} takes no recurrent dropout; set it to 0 or write the cell as a "
+            "rnnsent.cells.Cell"
+        )
+    else:
+        step, params, carry = _flax_step(cell, x_BE)
+        dropout_step = None
+
+    def with_dropout(all_params, carry, x_BE):
+        params, input_dropout_BE, recurrent_dropout_BH = all_params
+        if input_dropout_BE is not None:
+            x_BE = x_BE * input_dropout_BE
+        if recurrent_dropout_BH is not None:
+            return dropout_step(params, carry, x_BE, recurrent_dropout_BH)
+        return step(params, carry, x_BE)
+
+    return Layer(with_dropout, (params, input_dropout_BE, recurrent_dropout_BH), carry)
+
+
+def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
+    """Flax's ``cell(carry, x) -> carry, y`` as a step whose carry is ``(y, *Flax's carry)``."""
+    carry = cell.initialize_carry(jax.random.key(0), x_BE.shape)
+    leaves, treedef = jax.tree.flatten(carry)
+    _, y_BH = cell(carry, x_BE)  # declares the parameters
+    unbound, variables = cell.clone(parent=None), cell.variables
+
+    def step(params, carry, x_BE):
+        inner, y_BH = unbound.apply(params, jax.tree.unflatten(treedef, carry[1:]), x_BE)
+        return (y_BH, *jax.tree.leaves(inner))
+
+    return step, variables, (jnp.zeros_like(y_BH), *leaves)
+
+
+class Recurrent(nn.Module):
+    """Recurrent layers over time, one per cell; like ``nn.RNN``, for any mask and any depth.
+
+    Attributes:
+      cells: ours or Flax's, the lowest first.
+      dropout: share of each layer's inputs dropped, the same units at every step.
+      recurrent_dropout: share of the state dropped where it enters the recurrent product.
+      options: keyword arguments of :func:`scan` (``reverse``, ``recompute``, …).
+    """
+
+    cells: Sequence[nn.RNNCellBase]
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    options: dict[str, Any] | None = None
+
+    @nn.compact
+    def __call__(
+        self,
+        x_BTE: Array,
+        mask_BT: Array | None = None,
+        *,
+        carry: Carry | None = None,
+        sequences: bool = True,
+        train: bool = False,
+        rows_B: Array | None = None,
+    ) -> tuple[Carry, Array | None]:
+        """Runs the layers; returns the stack's final carry and the top outputs (see :func:`scan`).
+
+        Args:
+          x_BTE: inputs.
+          mask_BT: bool, True = real.
+          carry: the initial carry, zeros where None: a stack's is flat, the top layer's first.
+          sequences: whether to return every step's output.
+          train: apply dropout, with the random stream ``dropout``.
+          rows_B: each row's number in the whole batch, where this is a part of one.
+        """
+        stacked = stack(self._layers(x_BTE, train, rows_B))
+        return scan(
+            stacked.step,
+            stacked.params,
+            stacked.carry if carry is None else carry,
+            x_BTE,
+            mask_BT,
+            sequences=sequences,
+            **(self.options or {}),
+        )
+
+    def _layers(self, x_BTE: Array, train: bool, rows_B: Array | None) -> list[Layer]:
+        rows_B = jnp.arange(x_BTE.shape[0]) if rows_B is None else rows_B
+        layers, x_BE = [], jnp.zeros_like(x_BTE[:, 0])
+
+        def mask(rate: float, width: int) -> Array | None:
+            if not (train and rate):
+                return None
+            return dropout_mask(self.make_rng("dropout"), rows_B, width, rate)
+
+        for cell in self.cells:
+            layer = cell_layer(
+                cell,
+                x_BE,
+                input_dropout_BE=mask(self.dropout, x_BE.shape[-1]),
+                recurrent_dropout_BH=mask(self.recurrent_dropout, cell.features),
+            )
+            layers.append(layer)
+            x_BE = jnp.zeros_like(layer.carry[0])
+        return layers
