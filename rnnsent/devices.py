@@ -36,6 +36,4 @@ def configure() -> None:
 
 def mesh() -> Mesh:
     """All local devices in one axis, over which a batch's rows are spread."""
-    return jax.make_mesh(
-        (jax.local_device_count(),), (ROWS,), axis_types=(jax.sharding.AxisType.Auto,)
-    )
+    return jax.make_mesh((jax.local_device_count(),), (ROWS,), axis_types=(AxisType.Auto,))

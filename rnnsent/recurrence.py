@@ -132,10 +132,10 @@ def unstack_carry(carry: Carry, layers: Sequence[Layer]) -> list[Carry]:
 
 
 def dropout_mask(key: Array, rows_B: Array, width: int, rate: float) -> Array:
-    """A scaled keep-mask (B, width), one draw per row for the whole sequence (Gal & Ghahramani, 2016).
+    """A scaled keep-mask (B, width): one draw per row for the whole sequence (Gal & Ghahramani).
 
-    Each row's draw depends on the key and the row's number alone, so splitting a batch over
-    devices or micro-batches changes nothing.
+    Source: arXiv:1512.05287, as Keras applies it. Each row's draw depends on the key and the row's
+    number alone, so splitting a batch over devices or micro-batches changes nothing.
 
     Args:
       key: PRNG key.
