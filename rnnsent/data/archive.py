@@ -117,7 +117,7 @@ def verify(files: dict[str, bytes], path: pathlib.Path, expected: Content = PUBL
         return
     labelled = len(files) - found.unsupervised
     raise UserError(
-        f"The archive {path} holds other reviews than the published one: {labelled:,} labelled "
+        f"The archive {path} is incomplete or holds other reviews: {labelled:,} labelled "
         f"(digest {found.digest[:12]}…, expected {expected.digest[:12]}…) and "
         f"{found.unsupervised:,} unlabelled (expected {expected.unsupervised:,}). {HELP}"
     )

@@ -178,7 +178,7 @@ def prepare(
         RnnsentImdb, data_dir=data_dir, config="counted" if vocabulary is None else "published"
     )
     builder = make(archive=archive, vocabulary=vocabulary, content=content)
-    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    config = tfds.download.DownloadConfig(try_download_gcs=False, force_checksums_validation=True)
     try:
         with _tfds_bars(False), contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare(download_config=config)

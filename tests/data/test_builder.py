@@ -1,0 +1,109 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from rnnsent.data import archive
+from rnnsent.data import builder as imdb
+from rnnsent.data.vocabulary import Vocabulary
+from rnnsent.errors import UserError
+
+
+def folders(data_dir: pathlib.Path) -> list[str]:
+    """Version folders, whole or partial, of every configuration."""
+    return sorted(path.name for path in data_dir.glob("rnnsent_imdb/[!.]*/*"))
+
+
+def test_every_review_is_stored_in_order_with_all_its_columns(
+    tiny_archive, tmp_path, files, content
+):
+    builder = imdb.prepare(tmp_path / "d", tiny_archive, None, content)
+    assert {name: info.num_examples for name, info in builder.info.splits.items()} == {
+        "train": 20, "test": 20, "unsupervised": 3
+    }  # fmt: skip
+    vocabulary, digest = imdb.read_vocabulary(builder)
+    assert digest == content.digest
+    assert vocabulary.origin == "counted from 20 training reviews"
+    for split, names in archive.order(files).items():
+        rows = list(builder.as_data_source(split))
+        assert [row["name"].decode() for row in rows] == names
+        assert [row["text"] for row in rows] == [files[name] for name in names]
+        assert [row["label"] for row in rows] == [archive.label(name) for name in names]
+        for row in rows:
+            assert row["ids"].tolist() == vocabulary.encode(row["text"].decode())
+
+
+def test_each_vocabulary_has_its_own_folder(tiny_archive, tmp_path, content):
+    published = Vocabulary(("review", "of"), "published word index")
+    imdb.prepare(tmp_path, tiny_archive, published, content)
+    assert imdb.prepared(tmp_path, "counted") is None
+    found = imdb.prepared(tmp_path, "published")
+    assert imdb.read_vocabulary(found)[0] == published
+    assert all(ids.tolist() == [1, 4, 5] for ids in imdb.read(found, "train")["ids"])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_an_interruption_leaves_nothing(monkeypatch, tiny_archive, tmp_path, content, error):
+    def interrupted(name):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(error):
+        patch.setattr(archive, "label", interrupted)
+        imdb.prepare(tmp_path, tiny_archive, None, content)
+    assert folders(tmp_path) == []
+    assert imdb.prepare(tmp_path, tiny_archive, None, content).is_prepared()
+
+
+def test_a_killed_preparation_is_not_taken_for_complete(tiny_archive, tmp_path, content):
+    script = f"""
+import os, pathlib
+from rnnsent.data import archive, builder
+archive.label = lambda name: os._exit(9)
+content = archive.Content({content.digest!r}, {content.unsupervised})
+builder.prepare({str(tmp_path)!r}, pathlib.Path({str(tiny_archive)!r}), None, content)
+"""
+    assert subprocess.run([sys.executable, "-c", script], env=environment()).returncode == 9
+    assert ["incomplete." in name for name in folders(tmp_path)] == [True]
+    assert imdb.prepared(tmp_path, "counted") is None
+    builder = imdb.prepare(tmp_path, tiny_archive, None, content)
+    assert len(imdb.read(builder, "train")["ids"]) == 20
+
+
+def environment() -> dict[str, str]:
+    root = pathlib.Path(imdb.__file__).parents[2]
+    return os.environ | {"PYTHONPATH": os.fspath(root)}
+
+
+def test_a_refused_archive_leaves_nothing(tiny_archive, tmp_path):
+    with pytest.raises(UserError, match="holds other reviews"):
+        imdb.prepare(tmp_path, tiny_archive, None)
+    assert folders(tmp_path) == []
+
+
+def test_damaged_files_are_named(tiny_archive, tmp_path, content):
+    builder = imdb.prepare(tmp_path, tiny_archive, None, content)
+    next(pathlib.Path(builder.data_dir).glob("*test*")).unlink()
+    with pytest.raises(UserError, match="are damaged .*Delete that folder"):
+        imdb.read(builder, "test")
+    (pathlib.Path(builder.data_dir) / imdb.VOCABULARY_FILE).write_text("{")
+    with pytest.raises(UserError, match="are damaged"):
+        imdb.read_vocabulary(builder)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tiny_archive, tmp_path, content):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="Cannot prepare the reviews in .*--data-dir"):
+        imdb.prepare(tmp_path / "file", tiny_archive, None, content)
+
+
+def test_preparing_writes_nothing_where_no_one_looks(tiny_archive, tmp_path, content, capfd):
+    imdb.prepare(tmp_path, tiny_archive, None, content)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_published_checksum_is_registered():
+    info = imdb.RnnsentImdb.url_infos[archive.URL]
+    assert info.size == 84125825
+    assert info.checksum == "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
