@@ -26,6 +26,7 @@ def test_every_review_is_stored_in_order_with_all_its_columns(
     vocabulary, digest = imdb.read_vocabulary(builder)
     assert digest == content.digest
     assert vocabulary.origin == "counted from 20 training reviews"
+    assert "train" in vocabulary.words and "test" not in vocabulary.words
     for split, names in archive.order(files).items():
         rows = list(builder.as_data_source(split))
         assert [row["name"].decode() for row in rows] == names

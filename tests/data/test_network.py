@@ -93,3 +93,13 @@ def test_a_download_with_another_checksum_is_refused(
     with pytest.raises(network.DownloadError, match="Downloading .* failed: Artifact .*wrong"):
         imdb.prepare(tmp_path / "d", None, None, content)
     assert imdb.prepared(tmp_path / "d", "counted") is None
+
+
+def test_a_download_without_a_checksum_is_refused(
+    monkeypatch, server, write_tar, tmp_path, content
+):
+    write_tar(tmp_path / "www/aclImdb_v1.tar.gz")
+    monkeypatch.setattr(archive, "URL", f"{server}/aclImdb_v1.tar.gz")
+    monkeypatch.setattr(imdb.RnnsentImdb, "url_infos", {})
+    with pytest.raises(network.DownloadError, match="Missing checksums"):
+        imdb.prepare(tmp_path / "d", None, None, content)
