@@ -91,7 +91,7 @@ class RnnsentImdb(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         with bar(f"Writing {split} reviews", len(names)) as advance:
             for row, name in enumerate(names):
-                text = files[name].decode("utf-8")
+                text = files[name].decode("utf-8", errors="replace")  # the digest skips unlabelled
                 ids = np.array(vocabulary.encode(text), np.int32)
                 label = archives.label(name)
                 yield row, {"label": label, "name": name, "text": text, "ids": ids}

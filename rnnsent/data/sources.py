@@ -75,7 +75,8 @@ def load(
     if source not in SOURCES:
         raise UserError(f"Source {source!r} is unknown. Choose one of {', '.join(SOURCES)}.")
     if source == "toy":
-        return _described(toy.load(num_words, maxlen), encoding | {"padding": "mixed"})
+        mixed = {"padding": "mixed", "truncating": "none"}
+        return _described(toy.load(num_words, maxlen), encoding | mixed)
     files = _files(archive, word_index, data_dir)
     reviews = {"imdb": _load_imdb, "imdb-train": _load_wheel, "auto": _load_auto}[source](
         files, encoding
