@@ -59,9 +59,11 @@ class SentimentClassifier(nn.Module):
 
     Attributes:
       config: see :class:`ModelConfig`.
+      implementation: of the recurrence, see :func:`rnnsent.recurrence.scan`.
     """
 
     config: ModelConfig
+    implementation: str = "scan"
 
     def setup(self):
         config, cell = self.config, CELLS[self.config.cell]
@@ -69,7 +71,12 @@ class SentimentClassifier(nn.Module):
             config.vocab_size, config.embedding_size, embedding_init=_embedding_init
         )
         self.layer = [cell(features) for features in config.features]
-        self.recurrent = Recurrent(self.layer, config.dropout, config.recurrent_dropout)
+        self.recurrent = Recurrent(
+            self.layer,
+            config.dropout,
+            config.recurrent_dropout,
+            {"implementation": self.implementation},
+        )
         self.hidden = nn.Dense(config.head, kernel_init=glorot_uniform())
         self.logit = nn.Dense(1, kernel_init=glorot_uniform())
 
@@ -78,6 +85,7 @@ class SentimentClassifier(nn.Module):
         ids_BT: Array,
         mask_BT: Array | None = None,
         *,
+        right_padded: bool = False,
         train: bool = False,
         rows_B: Array | None = None,
     ) -> Array:
@@ -86,11 +94,19 @@ class SentimentClassifier(nn.Module):
         Args:
           ids_BT: int32 token ids, 0 = padding.
           mask_BT: bool, True = real; by default every id but 0.
+          right_padded: a promise that every row's real steps come first.
           train: apply dropout, with the random stream ``dropout``.
           rows_B: each row's number in the whole batch, where this is a part of one.
         """
         x_BTE, mask_BT = self.embed(ids_BT, mask_BT)
-        carry, _ = self.recurrent(x_BTE, mask_BT, sequences=False, train=train, rows_B=rows_B)
+        carry, _ = self.recurrent(
+            x_BTE,
+            mask_BT,
+            sequences=False,
+            right_padded=right_padded,
+            train=train,
+            rows_B=rows_B,
+        )
         return self.head(carry[0])
 
     def embed(self, ids_BT: Array, mask_BT: Array | None = None) -> tuple[Array, Array]:

@@ -10,7 +10,8 @@ The contract of a masked step, on every path:
 Masks are bool ``(B, T)``, True where a step is real.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from rnnsent.cells import Array, Carry, Cell, Params, Step
+from rnnsent.kernels import packing, ragged
+
+IMPLEMENTATIONS = ("auto", "scan", "packed")
 
 
 def scan(
@@ -30,6 +34,8 @@ def scan(
     sequences: bool = True,
     zero_masked: bool = False,
     reverse: bool = False,
+    implementation: str = "scan",
+    right_padded: bool = False,
     recompute: bool = True,
     unroll: int = 1,
 ) -> tuple[Carry, Array | None]:
@@ -44,36 +50,77 @@ def scan(
       sequences: whether to return the output of every step; without it the second result is None.
       zero_masked: masked steps output zeros instead of repeating the last output.
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
-      recompute: keep only the carries for the backward pass and recompute the rest of each step
-        there. On a CPU, writing and reading a step's insides costs more than computing them twice.
-      unroll: steps in one iteration of the compiled loop.
+      implementation: ``scan`` is ``lax.scan``, differentiable in every way. ``packed`` moves each
+        row's real steps together and runs only as many steps as the longest row has; it has
+        reverse mode only. ``auto`` is what was measured fastest on the backend.
+      right_padded: a promise that every row's real steps come first, which spares the packing.
+      recompute: (``scan`` only) keep only the carries for the backward pass and recompute the rest
+        of each step there. On a CPU, writing and reading a step's insides costs more than computing
+        them twice.
+      unroll: (``scan`` only) steps in one iteration of the compiled loop.
 
     Returns:
       The final carry and the outputs (B, T, H), or None.
 
     Raises:
-      ValueError: if the mask is not a bool array of the inputs' (B, T).
+      ValueError: if the mask is not a bool array of the inputs' (B, T), or for an unknown
+        implementation.
     """
+    implementation = resolve(implementation)
     if mask_BT is not None:
         _check_mask(mask_BT, x_BTE)
         x_BTE = jnp.where(mask_BT[..., None], x_BTE, 0)
+    if reverse:
+        x_BTE, mask_BT = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
+        right_padded = False
+    if implementation == "packed" and mask_BT is not None:
+        carry, y_BTH = _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded)
+    else:
+        carry, y_BTH = _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll)
+    if y_BTH is not None and zero_masked and mask_BT is not None:
+        y_BTH = jnp.where(mask_BT[..., None], y_BTH, 0)
+    return carry, y_BTH[:, ::-1] if sequences and reverse else y_BTH
 
+
+def resolve(implementation: str) -> str:
+    """The implementation that ``auto`` stands for on the present backend; others as they are."""
+    if implementation not in IMPLEMENTATIONS:
+        raise ValueError(
+            f"unknown implementation {implementation!r}; expected one of "
+            + ", ".join(IMPLEMENTATIONS)
+        )
+    if implementation != "auto":
+        return implementation
+    return "packed" if jax.default_backend() == "cpu" else "scan"
+
+
+def _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll):
     def body(carry, x_and_mask):
         x_BE, mask_B = x_and_mask
         new = step(params, carry, x_BE)
         if mask_B is not None:
             new = jax.tree.map(lambda new, old: jnp.where(_like(mask_B, new), new, old), new, carry)
-        if not sequences:
-            return new, None
-        hide = zero_masked and mask_B is not None
-        return new, jnp.where(_like(mask_B, new[0]), new[0], 0) if hide else new[0]
+        return new, new[0] if sequences else None
 
     if recompute:
         # The loop already keeps the compiler from merging the two computations.
         body = jax.checkpoint(body, prevent_cse=False)
-    over_time = jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), (x_BTE, mask_BT))
-    carry, y_TBH = jax.lax.scan(body, carry, over_time, reverse=reverse, unroll=unroll)
-    return carry, None if y_TBH is None else jnp.swapaxes(y_TBH, 0, 1)
+    over_time = jax.tree.map(_time_first, (x_BTE, mask_BT))
+    carry, y_TBH = jax.lax.scan(body, carry, over_time, unroll=unroll)
+    return carry, _time_first(y_TBH) if sequences else None
+
+
+def _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded):
+    first_BH, length_B = carry[0], mask_BT.sum(1, dtype=jnp.int32)
+    if not right_padded:
+        x_BTE, length_B = packing.pack(x_BTE, mask_BT)
+    carry, y_TBH = ragged.scan(step, params, carry, _time_first(x_BTE), length_B, sequences)
+    return carry, packing.unpack(_time_first(y_TBH), first_BH, mask_BT) if sequences else None
+
+
+def _time_first(a: Array) -> Array:
+    """(B, T, ...) to (T, B, ...), and back."""
+    return jnp.swapaxes(a, 0, 1)
 
 
 def _check_mask(mask_BT: Array, x_BTE: Array) -> None:
@@ -209,13 +256,13 @@ class Recurrent(nn.Module):
       cells: ours or Flax's, the lowest first.
       dropout: share of each layer's inputs dropped, the same units at every step.
       recurrent_dropout: share of the state dropped where it enters the recurrent product.
-      options: keyword arguments of :func:`scan` (``reverse``, ``recompute``, …).
+      options: more keyword arguments of :func:`scan` (``implementation``, ``reverse``, …).
     """
 
     cells: Sequence[nn.RNNCellBase]
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
-    options: dict[str, Any] | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @nn.compact
     def __call__(
@@ -225,6 +272,7 @@ class Recurrent(nn.Module):
         *,
         carry: Carry | None = None,
         sequences: bool = True,
+        right_padded: bool = False,
         train: bool = False,
         rows_B: Array | None = None,
     ) -> tuple[Carry, Array | None]:
@@ -235,6 +283,7 @@ class Recurrent(nn.Module):
           mask_BT: bool, True = real.
           carry: the initial carry, zeros where None: a stack's is flat, the top layer's first.
           sequences: whether to return every step's output.
+          right_padded: a promise that every row's real steps come first.
           train: apply dropout, with the random stream ``dropout``.
           rows_B: each row's number in the whole batch, where this is a part of one.
         """
@@ -246,7 +295,8 @@ class Recurrent(nn.Module):
             x_BTE,
             mask_BT,
             sequences=sequences,
-            **(self.options or {}),
+            right_padded=right_padded,
+            **self.options,
         )
 
     def _layers(self, x_BTE: Array, train: bool, rows_B: Array | None) -> list[Layer]:

@@ -107,11 +107,13 @@ def loss_sums(
     """Summed binary cross-entropy (in nats) of weighted rows, and the totals.
 
     Dropout is applied where a key is given; ``rows_B`` are the rows' numbers in the whole batch.
+    Rows must be right-padded (:func:`pack_rows`).
     """
     train = dropout_key is not None
-    logits_B = SentimentClassifier(config).apply(
+    logits_B = SentimentClassifier(config, "auto").apply(
         {"params": params},
         ids_BT,
+        right_padded=True,
         train=train,
         rows_B=rows_B,
         rngs={"dropout": dropout_key} if train else None,
@@ -135,8 +137,10 @@ def gradients(
 ) -> tuple[Any, Totals]:
     """Gradients of the summed loss and the totals, one micro-batch of rows after another.
 
+    Rows of similar length go together, as a micro-batch takes as many steps as its longest row.
     ``B`` must be a multiple of ``micro_batch``.
     """
+    by_length_B = jnp.argsort((ids_BT != 0).sum(1))
 
     def part(sums, rows):
         ids_bT, label_b, weight_b, rows_b = rows
@@ -146,7 +150,7 @@ def gradients(
         return jax.tree.map(jnp.add, sums, (grads, totals)), None
 
     batch = (ids_BT, label_B, weight_B, rows_B)
-    micro = jax.tree.map(lambda a: a.reshape(-1, micro_batch, *a.shape[1:]), batch)
+    micro = jax.tree.map(lambda a: a[by_length_B].reshape(-1, micro_batch, *a.shape[1:]), batch)
     zeros = (jax.tree.map(jnp.zeros_like, params), Totals.zero())
     (grads, totals), _ = jax.lax.scan(part, zeros, micro)
     return grads, totals
@@ -279,6 +283,15 @@ def train_steps(
     )(state, ids_NT, label_N, order_SB, start, stop)
 
 
+def pack_rows(ids_NT: np.ndarray) -> np.ndarray:
+    """Each row's real ids first, padding after: the same review to every model here.
+
+    A masked step keeps the carry, so only the order of the real steps counts.
+    """
+    order_NT = np.argsort(ids_NT == 0, axis=1, kind="stable")
+    return np.take_along_axis(ids_NT, order_NT, axis=1)
+
+
 def default_micro_batch() -> int:
     """Rows at a time: a CPU core works from its cache, an accelerator wants the whole batch."""
     return 128 if jax.default_backend() == "cpu" else 1 << 30
@@ -368,7 +381,8 @@ class _Meter:
 @functools.partial(jax.jit, static_argnames=("config", "devices"))
 def _logits(params, ids_BT: Array, *, config: ModelConfig, devices: Mesh) -> Array:
     def forward(params, ids_bT):
-        return SentimentClassifier(config).apply({"params": params}, ids_bT)
+        model = SentimentClassifier(config, "auto")
+        return model.apply({"params": params}, ids_bT, right_padded=True)
 
     return jax.shard_map(
         forward, mesh=devices, in_specs=(P(), P(ROWS)), out_specs=P(ROWS), check_vma=False
@@ -378,13 +392,19 @@ def _logits(params, ids_BT: Array, *, config: ModelConfig, devices: Mesh) -> Arr
 def predict(
     config: ModelConfig, params: Any, ids_NT: np.ndarray, *, batch_size: int = 512
 ) -> np.ndarray:
-    """Logits (N,), float32; the last batch is filled up, so that one compilation serves."""
+    """Logits (N,), float32, of every row, whatever its padding.
+
+    Rows of similar length are read together; the last batch is filled up, so that one compilation
+    serves.
+    """
     devices = mesh()
     rows = -(-min(batch_size, max(len(ids_NT), 1)) // devices.size) * devices.size
     params = jax.device_put(params, NamedSharding(devices, P()))
-    pieces = []
+    ids_NT = pack_rows(ids_NT)
+    by_length_N = np.argsort((ids_NT != 0).sum(1), kind="stable")
+    logits_N = np.zeros(len(ids_NT), np.float32)
     for start in range(0, len(ids_NT), rows):
-        ids_BT = ids_NT[start : start + rows]
-        filled = np.pad(ids_BT, ((0, rows - len(ids_BT)), (0, 0)))
-        pieces.append(_logits(params, filled, config=config, devices=devices)[: len(ids_BT)])
-    return np.concatenate([np.zeros(0, np.float32), *pieces])
+        rows_b = by_length_N[start : start + rows]
+        filled = np.pad(ids_NT[rows_b], ((0, rows - len(rows_b)), (0, 0)))
+        logits_N[rows_b] = _logits(params, filled, config=config, devices=devices)[: len(rows_b)]
+    return logits_N

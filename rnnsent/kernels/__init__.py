@@ -1,0 +1,1 @@
+"""Implementations of the recurrence for particular cases, behind ``rnnsent.recurrence``."""
