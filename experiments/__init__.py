@@ -1,0 +1,1 @@
+"""Short scripts, each one question with an answer. Run them with ``python -m experiments.NAME``."""

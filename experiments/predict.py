@@ -1,0 +1,57 @@
+"""What a run's models say of a new review.
+
+python -m experiments.predict "a wonderful film"
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tyro
+
+from rnnsent import checkpoints, data, devices, evaluation, notebook, runs, training
+from rnnsent.config import cli, require
+from rnnsent.report import markdown
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of the prediction."""
+
+    text: tyro.conf.Positional[str]
+    """The review, in quotes."""
+    run: pathlib.Path | None = None
+    """Run folder of experiments.compare (default: the newest under runs/)."""
+
+
+def main(options: Options) -> None:
+    """Prints each model's probability that a review is positive, with a run's trained models."""
+    devices.configure()
+    folder = options.run or runs.latest(pathlib.Path("runs"))
+    vocabulary, encoding = runs.load_vocabulary(folder)
+    ids_1T = data.encode_text(options.text, vocabulary, **encoding)
+    read = vocabulary.decode(ids_1T[0])
+    require(bool(read), "No known word is left of the review. Give a text with words in English.")
+    source = runs.read_json(folder / "provenance.json")["data"]
+    print(f"Trained on: {source['title']} ({folder})\nRead as: {read}\n")
+    print(markdown.table(("model", "probability of positive, by seed"), _rows(folder, ids_1T)))
+
+
+def _rows(folder: pathlib.Path, ids_1T: np.ndarray) -> list[tuple[str, str]]:
+    rows = []
+    for model, title in notebook.TITLES.items():
+        values = [_probability(folder, model, seed, ids_1T) for seed in runs.seeds(folder, model)]
+        if values:
+            rows.append((title, ", ".join(f"{value:.3f}" for value in values)))
+    require(bool(rows), f"{folder} holds no finished model. Give the folder of a finished run.")
+    return rows
+
+
+def _probability(folder: pathlib.Path, model: str, seed: int, ids_1T: np.ndarray) -> float:
+    checkpoint = runs.seed_folder(folder, model, seed) / "checkpoint"
+    config, state = checkpoints.restore(checkpoint, training.optimizer())
+    return float(evaluation.probability(training.predict(config, state.params, ids_1T))[0])
+
+
+if __name__ == "__main__":
+    cli(main, Options)

