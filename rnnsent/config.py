@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import tyro
 
-from rnnsent import data
+from rnnsent.data import Reviews, Split, load
 from rnnsent.errors import UserError
 
 Options = TypeVar("Options")
@@ -37,9 +37,9 @@ class DataOptions:
     truncating: Literal["pre", "post"] = "pre"
     """Side a long review loses words from."""
 
-    def load(self) -> data.Reviews:
+    def load(self) -> Reviews:
         """The reviews these options name."""
-        return data.load(
+        return load(
             self.data,
             num_words=self.num_words,
             maxlen=self.maxlen,
@@ -57,7 +57,7 @@ def require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
-def first_rows(reviews: data.Reviews, train: int, test: int) -> data.Reviews:
+def first_rows(reviews: Reviews, train: int, test: int) -> Reviews:
     """The first rows of each split only; the provenance says so."""
     if len(reviews.train.names) <= train and len(reviews.test.names) <= test:
         return reviews
@@ -76,8 +76,8 @@ def first_rows(reviews: data.Reviews, train: int, test: int) -> data.Reviews:
     )
 
 
-def _head(split: data.Split, rows: int) -> data.Split:
-    return data.Split(
+def _head(split: Split, rows: int) -> Split:
+    return Split(
         split.ids_NT[:rows], split.label_N[:rows], split.names[:rows], split.length_N[:rows]
     )
 

@@ -114,9 +114,9 @@ def paired(tests: Mapping[int, McNemar], first: str, second: str) -> str:
 
 
 def sample(reviews: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
-    """The reviews looked at one by one: truth, predictions, the notebook's, the text as read."""
+    """The reviews looked at one by one: a table of predictions, then the texts as read."""
     header = ["#", "row", "truth", *(f"{title} (p)" for title in titles.values())]
-    header += [f"notebook's {title}" for title in titles.values()] + ["text as the models saw it"]
+    header += [f"notebook's {title}" for title in titles.values()]
     body = [
         [
             review["number"],
@@ -124,11 +124,16 @@ def sample(reviews: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> s
             _label(review["truth"]),
             *(_prediction(review["probability"][model], review["truth"]) for model in titles),
             *(_label(review["notebook"].get(model)) for model in titles),
-            review["text"],
         ]
         for review in reviews
     ]
-    return table(header, body)
+    texts = [f"{review['number']}. {_escape(review['text'])}" for review in reviews]
+    return f"{table(header, body)}\n\n### The texts as the models saw them\n\n" + "\n".join(texts)
+
+
+def _escape(text: str) -> str:
+    """Text of a review as Markdown shows it to the letter."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in text)
 
 
 def _label(value: int | None) -> str:
