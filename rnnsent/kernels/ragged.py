@@ -29,23 +29,25 @@ def scan(
       sequences: whether to return every step's output.
 
     Returns:
-      The final carry, and (T, B, H) outputs or None. Outputs at or after ``max(length_B)`` are zero
-      and those between a row's length and it repeat the row's last; callers read neither.
+      The final carry, and (T, B, H) outputs or None. Outputs from a row's length on
+      mean nothing; ``packing.unpack`` never reads them.
     """
     carry, carries = _forward(step, params, carry, x_TBE, length_B)
-    return carry, _outputs(carries, carry, sequences)
+    return carry, _outputs(carries, sequences)
 
 
 def _forward(step, params, carry, x_TBE, length_B):
-    """The final carry and the carries before each step, (T, B, ...)."""
+    """The final carry, and all carries from the initial to the final one, (T + 1, B, ...)."""
+    steps = length_B.max(initial=0)
 
     def one(t, state):
         carry, carries = state
         carries = jax.tree.map(lambda all_, a: all_.at[t].set(a), carries, carry)
         return _masked(step, params, carry, x_TBE[t], t < length_B), carries
 
-    carries = jax.tree.map(lambda a: jnp.zeros((len(x_TBE), *a.shape), a.dtype), carry)
-    return jax.lax.fori_loop(0, length_B.max(initial=0), one, (carry, carries))
+    carries = jax.tree.map(lambda a: jnp.zeros((len(x_TBE) + 1, *a.shape), a.dtype), carry)
+    carry, carries = jax.lax.fori_loop(0, steps, one, (carry, carries))
+    return carry, jax.tree.map(lambda all_, a: all_.at[steps].set(a), carries, carry)
 
 
 def _masked(step, params, carry, x_BE, real_B):
@@ -55,13 +57,13 @@ def _masked(step, params, carry, x_BE, real_B):
     return jax.tree.map(keep, step(params, carry, x_BE), carry)
 
 
-def _outputs(carries, carry, sequences):
-    return jnp.concatenate([carries[0][1:], carry[0][None]]) if sequences else None
+def _outputs(carries, sequences):
+    return carries[0][1:] if sequences else None
 
 
 def _scan_forward(step, params, carry, x_TBE, length_B, sequences):
     carry, carries = _forward(step, params, carry, x_TBE, length_B)
-    return (carry, _outputs(carries, carry, sequences)), (params, carries, x_TBE, length_B)
+    return (carry, _outputs(carries, sequences)), (params, carries, x_TBE, length_B)
 
 
 def _scan_backward(step, sequences, kept, cotangents):

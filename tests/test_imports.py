@@ -1,0 +1,91 @@
+"""The way of the data is the import order; heavy imports stay behind their fences."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "rnnsent"
+RANK = {
+    name: rank
+    for rank, names in enumerate(
+        (
+            ("errors", "timing", "notebook"),
+            ("data", "cells", "devices", "console"),
+            ("kernels",),
+            ("recurrence",),
+            ("model",),
+            ("interop", "evaluation"),
+            ("training",),
+            ("checkpoints",),
+            ("analysis", "costs"),
+            ("peers",),
+            ("runs",),
+            ("report",),
+            ("config",),
+        )
+    )
+    for name in names
+}
+FENCED = {
+    "tensorflow_datasets": ("data",),
+    "matplotlib": ("report",),
+    "jinja2": ("report",),
+    "torch": ("peers",),
+    "keras": ("peers",),
+    "tensorflow": ("peers",),
+}
+
+
+def imports(path: pathlib.Path) -> set[str]:
+    """Every module a file imports, anywhere in it, with what it takes from it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def unit(path: pathlib.Path) -> str:
+    """``cells`` of ``rnnsent/cells.py``, ``data`` of ``rnnsent/data/archive.py``."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if unit(p) != "__init__")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_modules_import_only_what_stands_before_them(path):
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "rnnsent" and len(parts) > 1 and parts[1] != unit(path):
+            assert RANK[parts[1]] < RANK[unit(path)], f"{path.name} imports {name}"
+        if parts[0] in FENCED:
+            assert unit(path) in FENCED[parts[0]], f"{path.name} imports {name}"
+        assert parts[0] != "experiments"
+
+
+def test_experiments_do_not_import_one_another():
+    for path in (ROOT / "experiments").glob("*.py"):
+        assert not [name for name in imports(path) if name.startswith("experiments")]
+
+
+def test_nothing_heavy_and_no_backend_at_import():
+    modules = [
+        "rnnsent." + ".".join(p.relative_to(PACKAGE).with_suffix("").parts)
+        for p in FILES
+        if unit(p) != "peers" and p.name not in ("__init__.py", "builder.py")
+    ]
+    script = (
+        f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
+        "heavy = {'tensorflow', 'keras', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "import jax\njax.config.update('jax_num_cpu_devices', 3)\n"  # fails once a backend is up
+        "assert jax.local_device_count() == 3\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,155 @@
+"""Against the real Keras layers, on Keras's JAX backend, with real reviews."""
+
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from reference import mask_of
+
+from rnnsent import data, interop
+from rnnsent.errors import UserError
+from rnnsent.evaluation import probability
+from rnnsent.model import PRESETS, SentimentClassifier
+from rnnsent.training import create_state, optimizer, pack_rows, train_step
+
+ROWS = 8
+
+
+@pytest.fixture(scope="module")
+def keras():
+    os.environ["KERAS_BACKEND"] = "jax"
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "jax":
+        pytest.skip(f"Keras runs on {keras.backend.backend()}")
+    return keras
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    try:
+        return data.load("imdb-train")
+    except UserError as error:
+        pytest.skip(f"the wheel's reviews are missing: {error}")
+
+
+@pytest.fixture(params=PRESETS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def keras_model(keras, name):
+    """The notebook's model; dropout is off wherever it is called with ``training=False``."""
+    keras.utils.set_random_seed(0)
+    config = PRESETS[name]
+    layer = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM}[name]
+    dropout = {"dropout": config.dropout, "recurrent_dropout": config.recurrent_dropout}
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(config.vocab_size, config.embedding_size, mask_zero=True),
+            layer(128, return_sequences=True, **dropout),
+            layer(64, **dropout),
+            keras.layers.Dense(config.head, activation="relu"),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.build((None, 132))
+    return model
+
+
+def masked(reviews, kind: str) -> np.ndarray:
+    """Real reviews, padded on the left as the notebook has them, on the right, or with holes."""
+    short = np.flatnonzero((reviews.test.ids_NT == 0).sum(1) > 20)[:ROWS]
+    ids_BT = reviews.test.ids_NT[short]
+    if kind == "left":
+        return ids_BT
+    if kind == "right":
+        return pack_rows(ids_BT)
+    return np.where(mask_of("interior", ROWS, 132), reviews.test.ids_NT[:ROWS], 0)
+
+
+def keras_loss(model, ids_BT, label_B):
+    """Keras's own binary cross-entropy as a function of the trainable variables."""
+    fixed = [v.value for v in model.non_trainable_variables]
+
+    def loss(variables):
+        p_B1, _ = model.stateless_call(variables, fixed, ids_BT, training=False)
+        p_B = p_B1[:, 0]
+        return -jnp.where(label_B == 1, jnp.log(p_B), jnp.log1p(-p_B)).mean(), p_B
+
+    return loss
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["left", "right", "interior"])
+def test_probabilities_and_gradients(keras_model, name, reviews, kind):
+    ids_BT, label_B = masked(reviews, kind), reviews.test.label_N[:ROWS]
+    # Larger embeddings than Keras starts from, so that what the model reads matters.
+    weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
+    keras_model.set_weights(weights)
+    variables = [v.value for v in keras_model.trainable_variables]
+    theirs = jax.jit(jax.grad(keras_loss(keras_model, ids_BT, label_B), has_aux=True))
+    expected, expected_B = theirs(variables)
+
+    params = interop.from_keras(weights)
+
+    def loss(params):
+        logits_B = SentimentClassifier(PRESETS[name]).apply({"params": params}, ids_BT)
+        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
+
+    grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(params)
+    np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
+    for got, want, variable in zip(
+        interop.to_keras(grads), expected, keras_model.trainable_variables, strict=True
+    ):
+        tolerance = 5e-5 * float(abs(want).max())
+        np.testing.assert_allclose(got, want, atol=tolerance, rtol=0, err_msg=variable.path)
+
+
+def test_weights_there_and_back(keras_model):
+    weights = keras_model.get_weights()
+    for before, after in zip(weights, interop.to_keras(interop.from_keras(weights)), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_other_models_weights_are_refused(keras_model):
+    weights = keras_model.get_weights()
+    with pytest.raises(UserError, match="weight arrays"):
+        interop.from_keras(weights[:-1])
+    with pytest.raises(UserError, match="do not follow"):
+        interop.from_keras([weights[0], *weights[4:7], *weights[1:4], *weights[7:]])
+
+
+@pytest.mark.slow
+def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name, reviews):
+    """Adam, the loss's mean over the rows really there, and weights after three steps."""
+    config = PRESETS[name].__class__(
+        **{**vars(PRESETS[name]), "dropout": 0.0, "recurrent_dropout": 0.0}
+    )
+    for layer in keras_model.layers:
+        if hasattr(layer, "cell"):
+            layer.cell.dropout = layer.cell.recurrent_dropout = 0.0
+            layer.dropout_rate = layer.recurrent_dropout_rate = 0.0
+    adam = keras.optimizers.Adam(1e-3)
+    adam.build(keras_model.trainable_variables)
+    variables = [v.value for v in keras_model.trainable_variables]
+    slots = [v.value for v in adam.variables]
+    state = create_state(config, optimizer(), 0)
+    state = state.replace(params=interop.from_keras(keras_model.get_weights()))
+    for rows in (8, 8, 5):
+        ids_BT, label_B = reviews.train.ids_NT[:8], reviews.train.label_N[:8]
+        loss = keras_loss(keras_model, ids_BT[:rows], label_B[:rows])
+        grads, _ = jax.grad(loss, has_aux=True)(variables)
+        variables, slots = adam.stateless_apply(slots, grads, variables)
+        weight_B = (np.arange(8) < rows).astype(np.float32)
+        packed = jnp.asarray(pack_rows(ids_BT))
+        state, totals = train_step(
+            config, optimizer(), state, packed, jnp.asarray(label_B), weight_B, micro_batch=4
+        )
+        assert totals.weight == rows
+    for got, want in zip(interop.to_keras(state.params), variables, strict=True):
+        # A step moves a weight by up to 1e-3, in a direction that is rounding noise for a few.
+        close = np.isclose(got, want, atol=2e-5, rtol=0)
+        assert close.mean() > 0.999
