@@ -14,6 +14,9 @@ from rnnsent.evaluation import probability
 from rnnsent.model import PRESETS, SentimentClassifier
 from rnnsent.training import create_state, optimizer, pack_rows, train_step
 
+# Keras's variables answer NumPy 2 in the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 ROWS = 8
 
 

@@ -1,0 +1,113 @@
+"""The scripts as a user runs them, on the toy task; the README's commands with them."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def run(*arguments, cwd, code=0):
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env.pop("RNNSENT_IMDB_ARCHIVE", None)
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the comparison ran on the toy task, and what it printed."""
+    cwd = tmp_path_factory.mktemp("work")
+    options = ("--data", "toy", "--epochs", "2", "--seeds", "0", "1", "--maxlen", "24")
+    return cwd, run("experiments.compare", *options, cwd=cwd)
+
+
+def test_compare_writes_the_report_it_prints(finished):
+    cwd, done = finished
+    (folder,) = (cwd / "runs").iterdir()
+    report = (folder / "report.md").read_text()
+    assert "`toy`" in "\n".join(report.splitlines()[:5])
+    assert "toy" in done.stderr.splitlines()[0]
+    assert "IMDB test accuracy" not in report
+    for part in ("197,185", "293,953", "McNemar", "n = 2", "Not measured by this run"):
+        assert part in report
+    assert report.count("\n20. ") == 1
+    for name in re.findall(r"\]\((figures/[^)]*)\)", report):
+        assert (folder / name).stat().st_size > 1000
+    assert "McNemar" in done.stdout
+    for model in ("simple_rnn", "lstm"):
+        for seed in (0, 1):
+            place = folder / model / f"seed-{seed}"
+            lines = (place / "metrics.jsonl").read_text().splitlines()
+            assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+            assert (place / "result.json").exists() and (place / "predictions.npz").exists()
+    assert json.loads((folder / "provenance.json").read_text())["data"]["source"] == "toy"
+
+
+def test_predict_reads_a_new_review(finished):
+    done = run("experiments.predict", "a good film", cwd=finished[0])
+    assert "toy" in done.stdout.splitlines()[0]
+    assert len(re.findall(r"0\.\d{3}", done.stdout)) == 4
+
+
+def test_evaluate_measures_the_checkpoints_again(finished):
+    done = run("experiments.evaluate", cwd=finished[0])
+    rows = [line for line in done.stdout.splitlines() if "%" in line]
+    assert len(rows) == 4
+    for row in rows:
+        now, then = re.findall(r"\d+\.\d\d%", row)
+        assert now == then
+
+
+def test_a_given_run_is_gone_on_with(finished):
+    cwd, _ = finished
+    (folder,) = (cwd / "runs").iterdir()
+    result = folder / "lstm" / "seed-0" / "result.json"
+    before = result.stat().st_mtime_ns
+    options = ("--data", "toy", "--epochs", "2", "--seeds", "0", "1", "--maxlen", "24")
+    run("experiments.compare", *options, "--run", str(folder), cwd=cwd)
+    assert result.stat().st_mtime_ns == before
+    other = ("--data", "toy", "--epochs", "2", "--maxlen", "16", "--run", str(folder))
+    assert "other data" in run("experiments.compare", *other, cwd=cwd, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ("experiments.compare --epochs 0", "at least 1"),
+        ("experiments.compare --seeds 1 1", "twice"),
+        ("experiments.compare --data nowhere", "nowhere"),
+        ("experiments.compare --epoch-count 3", "epoch-count"),
+        ("experiments.compare --archive nothing.tar --data imdb", "nothing.tar"),
+        ("experiments.predict hello", "no finished run"),
+        ("experiments.evaluate nothing", "cannot be read"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_code_2(tmp_path, command, message):
+    done = run(*shlex.split(command), cwd=tmp_path, code=2)
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_readmes_table_of_commands_runs(finished):
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^\| `python -m ([^`]*)`", readme, re.M)
+    assert len(commands) >= 5
+    cwd, _ = finished
+    (folder,) = (cwd / "runs").iterdir()
+    for command in commands:
+        words = shlex.split(command.replace("FOLDER", str(folder)).replace("…", ""))
+        if "compare" in words[0]:
+            extra = "--data toy --epochs 2 --maxlen 24"
+            words += extra.split() + ([] if "--run" in words else ["--out", str(cwd / "more")])
+        run(*words, cwd=cwd)
