@@ -17,7 +17,7 @@ class Rnnsent:
     """``training.train_steps`` and ``training.predict``; see :class:`rnnsent.peers.Subject`."""
 
     def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
-        self.case, self.params, self.ids_NT = case, params, ids_NT
+        self.case, self.ids_NT = case, ids_NT
         self.mesh = devices.mesh()
         self.optimizer = training.optimizer()
         micro_batch = training.default_micro_batch()
@@ -26,7 +26,7 @@ class Rnnsent:
         state = training.create_state(case.config, self.optimizer, 0)
         state = state.replace(params=params, opt_state=self.optimizer.init(params))
         rows = training.pack_rows(ids_NT), label_N, self._order(len(label_N))
-        self.state, *self.rows = jax.device_put(jax.tree.map(np.array, (state, *rows)), everywhere)
+        self.state, *self.rows = jax.device_put((state, *rows), everywhere)
         self.batches, self.at = len(label_N) // case.batch, 0
         self.setting = f"{self.mesh.size} devices, micro-batch {self.layout.micro_batch}"
 
@@ -43,8 +43,8 @@ class Rnnsent:
             return total / len(label_B)
 
         ids_BT = training.pack_rows(ids_BT)
-        logits_B = training.predict(self.case.config, self.params, ids_BT)
-        return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self.params))
+        logits_B = training.predict(self.case.config, self.state.params, ids_BT)
+        return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self.state.params))
 
     def train(self, steps: int) -> None:
         while steps:
@@ -68,7 +68,7 @@ class Rnnsent:
     def infer(self, steps: int) -> None:
         B = self.case.batch
         rows_N = np.arange(self.at * B, (self.at + steps) * B) % len(self.ids_NT)
-        training.predict(self.case.config, self.params, self.ids_NT[rows_N], batch_size=B)
+        training.predict(self.case.config, self.state.params, self.ids_NT[rows_N], batch_size=B)
         self.at = (self.at + steps) % self.batches
 
     def temporary_bytes(self) -> int:

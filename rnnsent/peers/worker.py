@@ -5,13 +5,11 @@ It reads one JSON request per line from stdin and answers each with one JSON lin
 and ``reference.npz``.
 """
 
-import dataclasses
 import importlib.metadata
 import json
 import os
 import pathlib
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -47,3 +45,116 @@ def differences(
         "gradients": max(leaves.values()),
         "worst_leaf": max(leaves, key=leaves.get),
     }
+
+
+class Worker:
+    """Answers requests about one subject; one public method per request."""
+
+    def __init__(self, name: str, folder: pathlib.Path):
+        self.name, self.folder, self.subject = name, folder, None
+        self.case = Case.from_json(json.loads((folder / "case.json").read_text()))
+        with np.load(folder / "rows.npz") as rows:
+            self.ids_NT, self.label_N = rows["ids_NT"], rows["label_N"]
+
+    def reference(self, rows: int) -> dict[str, Any]:
+        """Writes fresh parameters and, in float64, their exact logits and gradients."""
+        import jax
+
+        from rnnsent import model
+        from rnnsent.peers import ours
+
+        params = model.init(self.case.config, jax.random.key(0))
+        # Biases start at zero, which would hide one that is lost on the way to a peer.
+        params = jax.tree.map(
+            lambda a: a + 0.01 * np.cos(np.arange(a.size)).reshape(a.shape), params
+        )
+        params = jax.tree.map(lambda a: np.asarray(a, np.float32), params)
+        ids_BT, label_B = self.ids_NT[:rows], self.label_N[:rows]
+        logits_B, grads = ours.exact(self.case.config, params, ids_BT, label_B)
+        np.savez(self.folder / "params.npz", **flatten(params))
+        np.savez(self.folder / "reference.npz", logits=logits_B, **flatten(grads))
+        return {"dtype": str(logits_B.dtype)}
+
+    def prepare(self, rows: int) -> dict[str, Any]:
+        """Builds the subject and compares its results on the first rows with the reference."""
+        with np.load(self.folder / "params.npz") as flat:
+            params = unflatten(dict(flat))
+        self.subject = build(self.name, self.case, params, self.ids_NT, self.label_N)
+        computed = self.subject.reference(self.ids_NT[:rows], self.label_N[:rows])
+        with np.load(self.folder / "reference.npz") as exact:
+            errors = differences(*computed, dict(exact))
+        timing.reset_peak()
+        return {"errors": errors, "setting": self.subject.setting, "versions": _versions()}
+
+    def sample(self, task: str, steps: int) -> dict[str, float]:
+        """Seconds per step of ``steps`` steps of "train" or "infer"."""
+        run = getattr(self.subject, task)
+        return {"seconds": timing.seconds(lambda: run(steps)) / steps}
+
+    def memory(self) -> dict[str, int | None]:
+        """Peak resident size since the check, and what XLA sets aside for a train step."""
+        temporary = getattr(self.subject, "temporary_bytes", lambda: None)()
+        return {"resident": timing.peak_resident_bytes(), "temporary": temporary}
+
+    def limit(self) -> dict[str, Any]:
+        """Becomes the machine's limit on this case, to be asked for samples by ``bound``."""
+        import jax
+
+        from rnnsent import costs
+
+        case, cores = self.case, jax.local_device_count()
+        share = -(-case.batch // cores)
+        rows = min(share, 256)  # a core's cache holds the operands, and they fill its units
+        times = case.steps * share / rows
+        self.limits = {
+            task: timing.Limit(
+                costs.products(case.config, rows, times, train=task == "train"),
+                costs.transcendentals(case.config, case.batch, case.steps),
+            )
+            for task in ("train", "infer")
+        }
+        return {"cores": cores, "rows": rows}
+
+    def bound(self, task: str) -> dict[str, float]:
+        """Seconds that the step's products and element-wise work take at the least."""
+        return self.limits[task].sample()
+
+    def bandwidth(self) -> dict[str, float]:
+        return {"bytes_per_second": timing.copy_bytes_per_second()}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "tensorflow_cpu", "torch")
+    found = {}
+    for package in packages:
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if package.removesuffix("_cpu") in sys.modules:
+            found[package] = version
+    return found
+
+
+def environment(name: str) -> dict[str, str]:
+    """Variables that a subject's process starts with, beside those of this one."""
+    every = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # processes share an accelerator's memory
+    own = {"reference": {"JAX_ENABLE_X64": "1"}}.get(name)
+    return every | (SUBJECTS[name].environment if own is None and name in SUBJECTS else own or {})
+
+
+def main(name: str, folder: str) -> None:
+    """Answers until stdin ends."""
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # libraries that print do not disturb the answers
+    if name in ("rnnsent", "limit"):
+        devices.configure()
+    worker = Worker(name, pathlib.Path(folder))
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = getattr(worker, request.pop("do"))(**request)
+        replies.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,54 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rnnsent import timing
+
+
+def test_samples_are_taken_in_turns_and_every_other_round_backwards():
+    order = []
+    subjects = {name: lambda name=name: order.append(name) or len(order) for name in "abc"}
+    advanced = []
+    samples = timing.interleave(subjects, 3, lambda: advanced.append(1))
+    assert "".join(order) == "abccbaabc"
+    assert samples == {"a": [1, 6, 7], "b": [2, 5, 8], "c": [3, 4, 9]}
+    assert len(advanced) == 9
+
+
+def test_a_sample_ends_when_its_results_exist():
+    results = []
+    work = jax.jit(lambda x: jax.lax.fori_loop(0, 200, lambda _, x: jnp.tanh(x @ x), x))
+
+    def run():
+        results.append(work(jnp.eye(128)))
+        return results
+
+    assert timing.seconds(run) > 0
+    assert results[0].is_ready()
+
+
+def test_summary():
+    assert timing.summarise([3.0, 1.0, 2.0, 9.0]) == (2.5, 1.0, 9.0, 4)
+
+
+def test_peak_memory_counts_what_was_freed_until_it_is_reset():
+    if timing.peak_resident_bytes() is None:
+        pytest.skip("this system does not tell a process's peak memory")
+    timing.reset_peak()
+    before = timing.peak_resident_bytes()
+    np.ones(1 << 24)  # 128 MiB, freed at once
+    assert timing.peak_resident_bytes() - before > 1 << 26
+
+
+def test_limit_counts_every_product_and_element():
+    products = [timing.Product(8, 4, 16, 10), timing.Product(8, 16, 4, 10)]
+    assert sum(product.flops for product in products) == 2 * 2 * 8 * 4 * 16 * 10
+    limit = timing.Limit(products, elements=1000, repeats=4)
+    sample = limit.sample()
+    assert sorted(sample) == ["elements", "products"]
+    assert all(seconds > 0 for seconds in sample.values())
+
+
+def test_copy_rate_is_positive():
+    assert timing.copy_bytes_per_second(1 << 16) > 0
