@@ -95,7 +95,7 @@ def test_the_micro_batch_does_not_matter(toy):
 
 
 ONE_STEP = """
-import json, jax
+import json, jax, optax
 from rnnsent import data
 from rnnsent.training import create_state, fit, optimizer
 from rnnsent.model import ModelConfig
@@ -105,7 +105,7 @@ config = ModelConfig(cell="lstm", features=(16, 8), head=8, vocab_size=60, embed
 adam = optimizer(1e-2)
 state, history = fit(config, adam, create_state(config, adam, 0), toy.train.ids_NT[:50],
                      toy.train.label_N[:50], epochs=1, batch_size=50)
-moment = state.opt_state[0].mu
+moment = optax.tree_utils.tree_get(state.opt_state, "mu")
 print(json.dumps([jax.local_device_count(), history[0].loss,
                   [leaf.ravel().tolist() for leaf in jax.tree.leaves(moment)]]))
 """
