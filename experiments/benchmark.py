@@ -265,11 +265,12 @@ def floor(case: Case, samples: dict, limit: dict[str, Any]) -> dict[str, dict[st
     """Per task, the seconds that a step takes at the least, and what they are made of.
 
     Products and element-wise work share a core's units, so they add up; memory works meanwhile.
+    The machine's best sample counts: a limit is not made by what disturbed the measurement.
     """
     out = {}
     for task, taken in samples.items():
         parts = {
-            part: timing.summarise([sample[part] for sample in taken["limit"]]).median
+            part: timing.summarise([sample[part] for sample in taken["limit"]]).low
             for part in ("products", "elements")
         }
         size = case.config, case.batch, case.steps
@@ -288,14 +289,13 @@ the first call."""
 
 
 def table(measured: dict[str, Any], task: str) -> list[list[str]]:
-    """The subjects' rows, columns as in ``HEAD`` and in training the peak of resident memory."""
+    """A row per measured subject: ``HEAD``, and in training the peak of resident memory."""
     samples, bound = measured["samples"][task], measured["floor"][task]["seconds"]
     out = []
     for name, result in measured["results"].items():
         if name == "limit":
             continue
         if result["status"] != "measured":
-            out.append([SUBJECTS[name].title, f"{result['status']}: {result['why']}"])
             continue
         summary = timing.summarise(samples[name])
         ours = timing.summarise(samples["rnnsent"]).median if "rnnsent" in samples else float("nan")
@@ -311,6 +311,15 @@ def table(measured: dict[str, Any], task: str) -> list[list[str]]:
         ]
         out.append([*row, f"{peak / 1e6:,.0f}"] if task == "train" else row)
     return out
+
+
+def not_measured(measured: dict[str, Any]) -> list[str]:
+    """A line for every subject that took no part, with the reason."""
+    return [
+        f"{SUBJECTS[name].title}: {result['status']}: {result['why']}"
+        for name, result in measured["results"].items()
+        if name != "limit" and result["status"] != "measured"
+    ]
 
 
 def _floor_line(bound: dict[str, float]) -> str:
@@ -331,6 +340,8 @@ def show(measured: dict[str, Any], out: Console) -> None:
         for row in table(measured, task):
             shown.add_row(*row)
         out.print(shown)
+    for line in not_measured(measured):
+        out.print(line, soft_wrap=True)
 
 
 def _head(task: str) -> tuple[str, ...]:
@@ -360,6 +371,7 @@ def markdown(record: dict[str, Any]) -> str:
             lines += ["| " + " | ".join(_head(task)) + " |", "|---" * len(_head(task)) + "|"]
             lines += ["| " + " | ".join(row) + " |" for row in table(case, task)]
             lines += ["", _floor_line(case["floor"][task])]
+        lines += [f"\n{line}" for line in not_measured(case)]
     lines += ["", "## How the subjects were set up", ""]
     for name in record["settings"].subjects:
         settings = [case["results"][name].get("setting") for case in record["cases"]]

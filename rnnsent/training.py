@@ -84,8 +84,8 @@ def optimizer(learning_rate: float = 1e-3) -> optax.GradientTransformation:
     """Adam with the defaults and the epsilon of Keras (Kingma & Ba, 2015, end of section 2).
 
     Keras adds epsilon, 1e-7, to the root of the second moment before correcting its bias, optax
-    afterwards. The same step in optax's terms has an epsilon that shrinks from 3.2e-6 to 1e-7, which
-    matters to the many embedding entries whose gradients are that small.
+    afterwards. In optax's terms the same step has an epsilon that shrinks from 3.2e-6 to 1e-7, and
+    the gradients of many embedding entries are that small.
     """
 
     def epsilon(step: Array) -> Array:

@@ -155,4 +155,4 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
     for got, want in zip(interop.to_keras(state.params), variables, strict=True):
         # A step moves a weight by up to 1e-3, in a direction that is rounding noise for a few.
         close = np.isclose(got, want, atol=2e-5, rtol=0)
-        assert close.mean() > 0.99
+        assert close.mean() > 0.999

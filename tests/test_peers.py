@@ -93,8 +93,12 @@ def test_same_logits_and_gradients(name, results):
 def test_same_training_steps(name, results):
     ours = results("rnnsent")
     for case, result in results(name).items():
-        assert result["moved"] > 1e-3, case
-        assert result["trained"] == pytest.approx(ours[case]["trained"], abs=1e-4), case
+        # PyTorch's layers and Keras's GRU have a second bias that trains too; PyTorch's Adam has its
+        # epsilon elsewhere (training.optimizer).
+        differs = name == "torch" or (name.startswith("keras") and case.startswith("gru"))
+        allowed = 2e-3 if differs else 5e-5
+        assert result["moved"] > 10 * allowed, case
+        assert result["trained"] == pytest.approx(ours[case]["trained"], abs=allowed), case
 
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch):

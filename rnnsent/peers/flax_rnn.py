@@ -48,7 +48,7 @@ class FlaxRNN:
     def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
         self.case, self.model = case, Classifier(case.config)
         self.params = jax.device_put(to_flax(case.config, params))
-        self.optimizer = optax.adam(1e-3, eps=1e-7)
+        self.optimizer = training.optimizer()
         self.opt_state = self.optimizer.init(self.params)
         self.key, self.at = jax.random.key(0), 0
         self.batches = [
