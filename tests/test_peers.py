@@ -44,13 +44,13 @@ def check(case):
 
 results = {}
 for cell in ("simple_rnn", "lstm", "gru"):
+    config = model.ModelConfig(
+        cell=cell, features=(5, 4), head=3, vocab_size=40, embedding_size=3, dropout=0.0
+    )
     for masked in (False, True):
-        config = model.ModelConfig(
-            cell=cell, features=(5, 4), head=3, vocab_size=40, embedding_size=3, dropout=0.0
-        )
         results[f"{cell} {masked}"] = check(Case(config, batch=6, steps=9, masked=masked))
-        dropped = dataclasses.replace(config, dropout=0.5)
-        check(Case(dropped, batch=6, steps=9, masked=masked))
+config = dataclasses.replace(config, cell="simple_rnn", dropout=0.5, recurrent_dropout=0.5)
+results["dropout"] = check(Case(config, batch=6, steps=9, masked=True))
 print(json.dumps(results))
 """
 
@@ -93,11 +93,13 @@ def test_same_logits_and_gradients(name, results):
 def test_same_training_steps(name, results):
     ours = results("rnnsent")
     for case, result in results(name).items():
-        # PyTorch's layers and Keras's GRU have a second bias that trains too; PyTorch's Adam has its
-        # epsilon elsewhere (training.optimizer).
+        if case == "dropout":  # it trains, each on draws of its own
+            continue
+        # PyTorch's layers and Keras's GRU have a second bias that trains too; PyTorch's Adam has
+        # its epsilon elsewhere (training.optimizer).
         differs = name == "torch" or (name.startswith("keras") and case.startswith("gru"))
         allowed = 2e-3 if differs else 5e-5
-        assert result["moved"] > 10 * allowed, case
+        assert result["moved"] > 5e-3, case
         assert result["trained"] == pytest.approx(ours[case]["trained"], abs=allowed), case
 
 
