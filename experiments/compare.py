@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 from rnnsent import console, data, devices, evaluation, notebook, runs, training
 from rnnsent.config import DataOptions, cli, first_rows, require
 from rnnsent.model import PRESETS, ModelConfig, summary
-from rnnsent.report import figures, markdown
+from rnnsent.report import cards, figures, markdown, page, statistics
 
 QUICK_ROWS = (2_560, 1_024)
 QUICK_EPOCHS = 2
@@ -132,6 +132,8 @@ def report(
     rows = {name: _row(name, seeds, reviews) for name, seeds in trained.items()}
     tests = _paired(trained, options.seeds, reviews) if len(trained) == 2 else {}
     _figures(folder, trained, titles, test_title, comparable)
+    models = {titles[name]: seeds for name, seeds in trained.items()}
+    states = _states(folder, options, titles)
     parts = [
         "# " + " against ".join(titles.values()),
         markdown.heading(provenance),
@@ -149,17 +151,63 @@ def report(
             markdown.paired(tests, *titles.values()),
         ]
     parts += [
+        f"## All test reviews: {test_title}",
+        statistics.calibrated(models, reviews.test, folder, test_title),
+        statistics.grouped(models, reviews.test),
+        statistics.agreement(models),
+        "## How far back the models look",
+        "The norm of the gradient of the logit with respect to what was read or held, by words "
+        f"before the end: quartiles over the first {statistics.MEMORY_REVIEWS} test reviews, mean "
+        "over seeds.",
+        statistics.memory(states, reviews.test, folder, reviews.provenance["title"]),
         "## The notebook's remarks",
         markdown.remarks(_remarks(rows, tests, trained, comparable)),
         f"## Twenty reviews (seed {options.seeds[0]})",
         "Chosen by the notebook's rule, `RandomState(25).choice(rows, 20, replace=False)`; ✗ marks "
         "a wrong prediction, ! an unknown word.",
+        page.CARDS,
         markdown.sample(_sample(trained, reviews, comparable), titles),
     ]
     text = "\n\n".join(parts) + "\n"
     (folder / "report.md").write_text(text, encoding="utf-8")
+    html = page.render(parts[0].lstrip("# "), text, folder, _cards(states, reviews, comparable))
+    (folder / "report.html").write_text(html, encoding="utf-8")
     runs.write_json(folder / "summary.json", {"accuracy": rows, "mcnemar": tests})
     return text
+
+
+def _states(
+    folder: pathlib.Path, options: Options, titles: dict[str, str]
+) -> dict[str, list[tuple[ModelConfig, int, Any]]]:
+    """By title, per seed: the configuration, the seed and the trained parameters."""
+    return {
+        title: [runs.load_params(folder, name, seed) for seed in options.seeds]
+        for name, title in titles.items()
+    }
+
+
+def _cards(states, reviews: data.Reviews, comparable: bool) -> list[cards.Card]:
+    """The sample as cards, read by the first seed's models."""
+    out = []
+    for number, row in enumerate(notebook.sample_rows(len(reviews.test.names)).tolist(), start=1):
+        readings = [
+            cards.read(title, seeds[0][0], seeds[0][2], reviews.test.ids_NT[row])
+            for title, seeds in states.items()
+        ]
+        said = {
+            notebook.TITLES[n]: p for n, p in notebook.SAMPLE_PREDICTIONS.get(number, {}).items()
+        }
+        out.append(
+            cards.card(
+                number,
+                f"test review {row:,}",
+                int(reviews.test.label_N[row]),
+                cards.words(reviews.vocabulary, reviews.test.ids_NT[row]),
+                readings,
+                said if comparable else {},
+            )
+        )
+    return out
 
 
 def _row(name: str, seeds: list[runs.Trained], reviews: data.Reviews) -> dict[str, Any]:
@@ -176,7 +224,7 @@ def _row(name: str, seeds: list[runs.Trained], reviews: data.Reviews) -> dict[st
         "test": evaluation.spread([r["test_accuracy"] for r in results]),
         "train_loss": evaluation.spread([r["train_loss"] for r in results]),
         "test_loss": evaluation.spread([r["test_loss"] for r in results]),
-        "interval": evaluation.accuracy_interval(right_N),
+        "interval": evaluation.bootstrap_interval(right_N),
         "notebook": notebook.TEST_ACCURACY[name],
     }
 
@@ -230,7 +278,7 @@ def _remarks(rows, tests, trained, comparable) -> dict[str, str]:
             "recipe alone has recurrent dropout, so the gap is not the cell's alone."
         )
     for claim in (gradients, local, flips):
-        said[claim] = "Not measured by this run."
+        said[claim] = "Not measured by this run; `python -m experiments.claims` does."
     return said
 
 

@@ -8,7 +8,7 @@ import pathlib
 
 import tyro
 
-from rnnsent import checkpoints, data, devices, evaluation, notebook, runs, training
+from rnnsent import data, devices, evaluation, notebook, runs, training
 from rnnsent.config import DataOptions, cli, first_rows, require
 from rnnsent.report import markdown
 
@@ -59,8 +59,8 @@ def _reviews(folder: pathlib.Path, options: Options) -> data.Reviews:
 
 def _row(folder: pathlib.Path, model: str, seed: int, reviews: data.Reviews) -> tuple[str, ...]:
     place = runs.seed_folder(folder, model, seed)
-    config, state = checkpoints.restore(place / "checkpoint", training.optimizer())
-    logits_N = training.predict(config, state.params, reviews.test.ids_NT)
+    config, _, params = runs.load_params(folder, model, seed)
+    logits_N = training.predict(config, params, reviews.test.ids_NT)
     now = evaluation.accuracy(logits_N, reviews.test.label_N)
     loss = evaluation.log_loss(logits_N, reviews.test.label_N)
     then = runs.read_json(place / "result.json")["test_accuracy"]

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import tyro
 
-from rnnsent import checkpoints, data, devices, evaluation, notebook, runs, training
+from rnnsent import data, devices, evaluation, notebook, runs, training
 from rnnsent.config import cli, require
 from rnnsent.report import markdown
 
@@ -48,9 +48,8 @@ def _rows(folder: pathlib.Path, ids_1T: np.ndarray) -> list[tuple[str, str]]:
 
 
 def _probability(folder: pathlib.Path, model: str, seed: int, ids_1T: np.ndarray) -> float:
-    checkpoint = runs.seed_folder(folder, model, seed) / "checkpoint"
-    config, state = checkpoints.restore(checkpoint, training.optimizer())
-    return float(evaluation.probability(training.predict(config, state.params, ids_1T))[0])
+    config, _, params = runs.load_params(folder, model, seed)
+    return float(evaluation.probability(training.predict(config, params, ids_1T))[0])
 
 
 if __name__ == "__main__":

@@ -186,6 +186,13 @@ def load_seed(folder: pathlib.Path) -> Trained:
         )
 
 
+def load_params(run: pathlib.Path, model: str, seed: int) -> tuple[ModelConfig, int, Any]:
+    """A finished training's configuration, its seed and the trained parameters."""
+    place = seed_folder(run, model, seed) / "checkpoint"
+    config, state = checkpoints.restore(place, training.optimizer())
+    return config, seed, state.params
+
+
 def train_seed(
     folder: pathlib.Path,
     title: str,

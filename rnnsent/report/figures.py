@@ -3,15 +3,18 @@
 import pathlib
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 
-_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f")
+from rnnsent.evaluation import Calibration
+
+_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900")
 
 
 def curves(
     histories: Mapping[str, Sequence[Sequence[dict]]], path: pathlib.Path, caption: str
 ) -> None:
-    """Training loss and accuracy by epoch: a thin line per seed, a bold one for their mean.
+    """Training loss and accuracy by epoch: the seeds' mean, and a band from lowest to highest.
 
     Args:
       histories: by model title, one list of epochs per seed, each with ``loss`` and ``accuracy``.
@@ -23,9 +26,10 @@ def curves(
         for colour, (title, seeds) in zip(_COLOURS, histories.items(), strict=False):
             values = [[epoch[name] for epoch in seed] for seed in seeds]
             epochs = range(1, len(values[0]) + 1)
-            for one in values:
-                axes.plot(epochs, one, color=colour, alpha=0.3, linewidth=1)
-            mean = [sum(at) / len(at) for at in zip(*values, strict=True)]
+            at_epoch = list(zip(*values, strict=True))
+            low, high = [min(at) for at in at_epoch], [max(at) for at in at_epoch]
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+            mean = [sum(at) / len(at) for at in at_epoch]
             axes.plot(epochs, mean, color=colour, linewidth=2, marker="o", label=title)
         axes.set(xlabel="epoch", ylabel=f"training {name}")
         axes.legend(frameon=False)
@@ -51,4 +55,78 @@ def accuracies(
     axes.axhline(0.5, color="lightgray", linewidth=1)
     axes.set(xticks=range(len(values)), xticklabels=list(values), ylabel="accuracy")
     axes.set_title(caption, fontsize=10)
+    figure.savefig(path, dpi=150)
+
+
+def reliability(
+    values: Mapping[str, Sequence[Calibration]], path: pathlib.Path, caption: str
+) -> None:
+    """Share of positive reviews against predicted probability: a thin line per seed."""
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
+    for colour, (title, seeds) in zip(_COLOURS, values.items(), strict=False):
+        for i, one in enumerate(seeds):
+            label = {"label": title} if i == 0 else {}
+            axes.plot(
+                one.mean_probability,
+                one.share_positive,
+                color=colour,
+                alpha=0.8,
+                marker=".",
+                **label,
+            )
+    axes.set(xlabel="predicted probability of positive", ylabel="share of positive reviews")
+    axes.legend(frameon=False)
+    axes.set_title(caption, fontsize=10)
+    figure.savefig(path, dpi=150)
+
+
+def memory(
+    panels: Mapping[str, Mapping[str, Sequence[np.ndarray]]], path: pathlib.Path, caption: str
+) -> None:
+    """Gradient norms by distance from the end, one panel per quantity, on a logarithmic axis.
+
+    Args:
+      panels: by panel title, by curve title: one array (Q, D) per seed, rows the lower quartile,
+        median and upper quartile over reviews; the band is the mean quartiles over seeds.
+      path: where to write.
+      caption: names the data.
+    """
+    figure = Figure(figsize=(4.4 * len(panels), 3.8), layout="constrained")
+    row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (panel, curves) in zip(row, panels.items(), strict=True):
+        for i, (title, seeds) in enumerate(curves.items()):
+            colour, style = _COLOURS[i // 2 % len(_COLOURS)], ("--", "-")[i % 2]
+            low_D, median_D, high_D = np.maximum(np.mean(seeds, axis=0), 1e-12)
+            distance = range(len(median_D))
+            axes.plot(distance, median_D, color=colour, linestyle=style, label=title)
+            axes.fill_between(distance, low_D, high_D, color=colour, alpha=0.12, linewidth=0)
+        axes.set(xlabel="words before the end", title=panel, yscale="log", ylim=(1e-9, None))
+    row[0].set_ylabel("norm of the logit's gradient")
+    row[-1].legend(frameon=False, fontsize=8)
+    figure.suptitle(caption, fontsize=10)
+    figure.savefig(path, dpi=150)
+
+
+def lines(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]]],
+    path: pathlib.Path,
+    xlabel: str,
+    caption: str,
+) -> None:
+    """Several quantities against one: per panel and curve, ``(x, one list of y per seed)``.
+
+    The line is the seeds' mean, the band goes from the lowest to the highest seed.
+    """
+    figure = Figure(figsize=(4.4 * len(panels), 3.8), layout="constrained")
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (panel, curves) in zip(row, panels.items(), strict=True):
+        for colour, (title, (x, seeds)) in zip(_COLOURS, curves.items(), strict=False):
+            y = np.asarray(seeds, float)
+            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
+            axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
+        axes.set(xlabel=xlabel, title=panel)
+    row[-1].legend(frameon=False, fontsize=8)
+    figure.suptitle(caption, fontsize=10)
     figure.savefig(path, dpi=150)

@@ -1,0 +1,271 @@
+"""What a prediction rests on: pure functions over a trained model's parameters and token ids.
+
+Contributions and gradients are of the logit, in nats of log-odds for a positive review. Rows may be
+padded in any way; what stands at padding is 0.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rnnsent import recurrence, training
+from rnnsent.cells import CELLS, Array
+from rnnsent.data import PAD, START
+from rnnsent.model import ModelConfig, SentimentClassifier
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def trajectory(config: ModelConfig, params: Any, ids_BT: Array) -> Array:
+    """Logits (B, T) after each step: what the model would say if the review ended there."""
+    model = SentimentClassifier(config)
+    return model.apply({"params": params}, ids_BT, method=SentimentClassifier.trajectory)
+
+
+def occlusion(config: ModelConfig, params: Any, ids_T: np.ndarray) -> np.ndarray:
+    """How much the logit loses when one step is masked out, float32 (T,).
+
+    A masked step keeps the carry, so the model reads the review as if the word were not there.
+    """
+    steps = np.flatnonzero(ids_T != PAD)
+    without_ST = np.repeat(ids_T[None], len(steps) + 1, axis=0)
+    without_ST[np.arange(len(steps)), steps] = PAD
+    *logits_S, whole = training.predict(config, params, without_ST)
+    out_T = np.zeros(len(ids_T), np.float32)
+    out_T[steps] = whole - np.asarray(logits_S, np.float32)
+    return out_T
+
+
+class Attribution(NamedTuple):
+    """Contributions to one logit.
+
+    Attributes:
+      contribution_T: float64, per step.
+      logit: of the review.
+      baseline: of the same review with every embedding zero.
+      points: on the path from the one to the other.
+    """
+
+    contribution_T: np.ndarray
+    logit: float
+    baseline: float
+    points: int
+
+    @property
+    def gap(self) -> float:
+        """How far the contributions' sum is from what they should explain, in nats."""
+        return float(self.contribution_T.sum() - (self.logit - self.baseline))
+
+
+def integrated_gradients(
+    config: ModelConfig,
+    params: Any,
+    ids_T: np.ndarray,
+    *,
+    tolerance: float = 0.01,
+    max_points: int = 4096,
+) -> Attribution:
+    """Integrated gradients on the embeddings, from all zeros (Sundararajan et al., 1703.01365).
+
+    The integral is Gauss-Legendre quadrature; the number of points doubles until the contributions
+    sum to the difference in logits within ``tolerance`` of it, or ``max_points`` are reached: then
+    ``gap`` says how much is missing.
+    """
+    ends = np.array([0.0, 1.0], np.float32)
+    baseline, logit = (float(x) for x in _path_logits(config, params, ids_T, ends))
+    points = 32
+    while True:
+        node_P, weight_P = np.polynomial.legendre.leggauss(points)
+        position_P = ((node_P + 1) / 2).astype(np.float32)
+        contribution_T = np.zeros(len(ids_T))
+        for start in range(0, points, 256):
+            part = slice(start, start + 256)
+            slope_PT = _path_slopes(config, params, ids_T, position_P[part])
+            contribution_T += weight_P[part] / 2 @ np.asarray(slope_PT, np.float64)
+        found = Attribution(contribution_T, logit, baseline, points)
+        if abs(found.gap) <= tolerance * abs(logit - baseline) or points >= max_points:
+            return found
+        points *= 2
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _path_logits(config: ModelConfig, params: Any, ids_T: Array, position_P: Array) -> Array:
+    """Logits (P,) with the review's embeddings scaled by each position in [0, 1]."""
+    model = SentimentClassifier(config).bind({"params": params})
+    x_1TE, mask_1T = model.embed(ids_T[None])
+    x_PTE = position_P[:, None, None] * x_1TE
+    return _read(config, params, x_PTE, jnp.broadcast_to(mask_1T, x_PTE.shape[:2]))
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _path_slopes(config: ModelConfig, params: Any, ids_T: Array, position_P: Array) -> Array:
+    """Per position, each step's embedding times the gradient there, (P, T)."""
+    model = SentimentClassifier(config).bind({"params": params})
+    x_1TE, mask_1T = model.embed(ids_T[None])
+    x_PTE = position_P[:, None, None] * x_1TE
+    mask_PT = jnp.broadcast_to(mask_1T, x_PTE.shape[:2])
+    grad_PTE = jax.grad(lambda x: _read(config, params, x, mask_PT).sum())(x_PTE)
+    return (grad_PTE * x_1TE).sum(-1)
+
+
+def _read(config: ModelConfig, params: Any, x_BTE: Array, mask_BT: Array, nudges=None) -> Array:
+    """Logits (B,) of embedded reviews; ``nudges``, one (B, T, ·) per array of the carry, are added
+    to the carry after each step."""
+    zeros = [jnp.zeros((x_BTE.shape[0], features)) for features in config.features]
+    cell = CELLS[config.cell]
+    layers = [
+        recurrence.Layer(cell.step, params[f"layer_{i}"], (zeros_BH,) * cell.carry_size)
+        for i, zeros_BH in enumerate(zeros)
+    ]
+    stacked = recurrence.stack(layers)
+    step, width = stacked.step, x_BTE.shape[-1]
+    if nudges is not None:
+        x_BTE = jnp.concatenate([x_BTE, *nudges], axis=-1)
+        ends = np.cumsum([width, *(a.shape[-1] for a in nudges)])
+
+        def step(params, carry, x_and_nudges):
+            x_BE, *nudge, _ = jnp.split(x_and_nudges, ends, axis=-1)
+            carry = stacked.step(params, carry, x_BE)
+            return tuple(a + b for a, b in zip(carry, nudge, strict=True))
+
+    carry, _ = recurrence.scan(step, stacked.params, stacked.carry, x_BTE, mask_BT, sequences=False)
+    return SentimentClassifier(config).apply(
+        {"params": params}, carry[0], method=SentimentClassifier.head
+    )
+
+
+def memory(config: ModelConfig, params: Any, ids_BT: np.ndarray) -> dict[str, np.ndarray]:
+    """How strongly the logit still depends on what was read and held at each step.
+
+    Returns:
+      Norms of the logit's gradient, float32 (B, D), by distance from the row's last real step
+      (D = T, column 0 is the last step, NaN before the first): ``x`` with respect to the step's
+      embedding; ``h 1``, ``h 2``, … with respect to each layer's output after the step, and
+      ``c 1``, … to the rest of its carry where it has one (an LSTM's memory).
+    """
+    packed = training.pack_rows(np.asarray(ids_BT))
+    norms = _memory_norms(config, params, packed)
+    length_B = (packed != PAD).sum(1)
+    step_BD = length_B[:, None] - 1 - np.arange(packed.shape[1])
+    out = {}
+    for name, norm_BT in norms.items():
+        norm_BD = np.take_along_axis(np.asarray(norm_BT), np.maximum(step_BD, 0), axis=1)
+        out[name] = np.where(step_BD >= 0, norm_BD, np.nan)
+    return out
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _memory_norms(config: ModelConfig, params: Any, ids_BT: Array) -> dict[str, Array]:
+    model = SentimentClassifier(config).bind({"params": params})
+    x_BTE, mask_BT = model.embed(ids_BT)
+    size = CELLS[config.cell].carry_size
+    # In the order of the stack's carry: the top layer's arrays first.
+    arrays = [(i, j) for i in reversed(range(len(config.features))) for j in range(size)]
+    nudges = [jnp.zeros((*ids_BT.shape, config.features[i])) for i, _ in arrays]
+    names = [f"{'hc'[min(j, 1)]} {i + 1}" for i, j in arrays]
+    grads = jax.grad(
+        lambda x_BTE, nudges: _read(config, params, x_BTE, mask_BT, nudges).sum(), argnums=(0, 1)
+    )(x_BTE, nudges)
+    return {
+        name: jnp.linalg.norm(grad, axis=-1)
+        for name, grad in zip(("x", *names), (grads[0], *grads[1]), strict=True)
+    }
+
+
+def keep_last(ids_NT: np.ndarray, words: int) -> np.ndarray:
+    """The rows with everything but their last ``words`` words masked out."""
+    left_NT = np.cumsum((ids_NT != PAD)[:, ::-1], axis=1)[:, ::-1]  # real steps from here on
+    return np.where(left_NT <= words, ids_NT, PAD)
+
+
+def replace_first(ids_NT: np.ndarray, words: int, generator: np.random.Generator) -> np.ndarray:
+    """The rows with their first ``words`` words taken from as many steps of another row.
+
+    Which row is a random permutation without fixed points; where the other row is shorter, only as
+    many words as it has are replaced. The mask does not change.
+    """
+    rows = len(ids_NT)
+    if rows < 2:
+        raise ValueError("words of others need at least two rows")
+    order_N = generator.permutation(rows)
+    other_N = np.empty(rows, int)
+    other_N[order_N] = np.roll(order_N, 1)
+    packed_NT = training.pack_rows(np.where(ids_NT == START, PAD, ids_NT))[other_N]
+    word_NT = (ids_NT != PAD) & (ids_NT != START)
+    place_NT = np.cumsum(word_NT, axis=1) - 1
+    theirs_NT = np.take_along_axis(packed_NT, np.maximum(place_NT, 0), axis=1)
+    replaced_NT = word_NT & (place_NT < words) & (theirs_NT != PAD)
+    return np.where(replaced_NT, theirs_NT, ids_NT)
+
+
+def append(ids_NT: np.ndarray, words: list[int]) -> np.ndarray:
+    """The rows with more words at their end; the first ones fall out where there is no room.
+
+    The result is padded on the left.
+    """
+    T = ids_NT.shape[1]
+    packed_NT = training.pack_rows(ids_NT[:, ::-1])[:, ::-1]  # padding on the left
+    words_NW = np.broadcast_to(np.asarray(words, ids_NT.dtype), (len(ids_NT), len(words)))
+    return np.concatenate([packed_NT, words_NW], axis=1)[:, -T:]
+
+
+PRAISE = (
+    "This is one of the best films I have ever seen.",
+    "I loved every minute of it, wonderful.",
+    "Highly recommended.",
+)
+BLAME = (
+    "This is one of the worst films I have ever seen.",
+    "I hated every minute of it, awful.",
+    "Avoid it at all costs.",
+)
+"""Short last sentences of either sentiment, for :func:`flips`."""
+
+
+class Flips(NamedTuple):
+    """How often a sentence of the opposite sentiment turned a confident review.
+
+    Attributes:
+      confident: reviews looked at.
+      share: of reviews times sentences whose predicted side changed.
+      moved: mean change of probability, towards the sentence.
+    """
+
+    confident: int
+    share: float
+    moved: float
+
+
+def flips(
+    predict: Callable[[np.ndarray], np.ndarray],
+    encode: Callable[[str], list[int]],
+    ids_NT: np.ndarray,
+    *,
+    confidence: float = 0.9,
+) -> Flips:
+    """The flip test: a short sentence of the opposite sentiment after each confident review.
+
+    Args:
+      predict: probabilities (N,) of ids (N, T).
+      encode: ids of a sentence, without a start mark.
+      ids_NT: reviews.
+      confidence: a review counts where its probability is that far on either side.
+    """
+    p_N = predict(ids_NT)
+    turned, moved, confident = [], [], 0
+    for side_N, sign, sentences in (
+        (p_N >= confidence, -1, BLAME),
+        (p_N <= 1 - confidence, 1, PRAISE),
+    ):
+        confident += int(side_N.sum())
+        for sentence in sentences if side_N.any() else ():
+            after_n = predict(append(ids_NT[side_N], encode(sentence)))
+            turned.append((after_n > 0.5) == (sign > 0))
+            moved.append(sign * (after_n - p_N[side_N]))
+    if not confident:
+        return Flips(0, float("nan"), float("nan"))
+    share, mean = (float(np.concatenate(parts).mean()) for parts in (turned, moved))
+    return Flips(confident, share, mean)
