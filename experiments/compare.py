@@ -63,7 +63,7 @@ def main(options: Options) -> None:
         reviews = first_rows(reviews, *QUICK_ROWS)
     provenance = runs.provenance(reviews)
     console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-    folder = _folder(options, reviews, provenance)
+    folder = runs.open_folder(options, reviews, provenance, "compare")
     trained = _train(options, reviews, folder)
     text = report(folder, options, reviews, provenance, trained)
     Console().print(Markdown(text))
@@ -74,25 +74,6 @@ def configs(options: Options) -> dict[str, ModelConfig]:
     """The models by name, with the vocabulary these options ask for."""
     vocab = {"vocab_size": options.num_words}
     return {name: dataclasses.replace(PRESETS[name], **vocab) for name in options.models}
-
-
-def _folder(options: Options, reviews: data.Reviews, provenance: dict[str, Any]) -> pathlib.Path:
-    """A new run folder, or the given one if it holds a run on the same data."""
-    folder = options.run
-    if folder is None:
-        folder = runs.new_folder(options.out, f"compare-{reviews.provenance['source']}")
-    elif (folder / "provenance.json").exists():
-        held = runs.read_json(folder / "provenance.json")["data"]
-        require(
-            held == reviews.provenance,
-            f"{folder} holds a run on other data ({held['title']}). Leave out --run to start anew.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    runs.write_json(folder / "config.json", options)
-    runs.write_json(folder / "provenance.json", provenance)
-    encoding = {n: getattr(options, n) for n in ("num_words", "maxlen", "padding", "truncating")}
-    runs.save_vocabulary(folder, reviews.vocabulary, encoding)
-    return folder
 
 
 def _train(
@@ -170,7 +151,12 @@ def report(
     ]
     text = "\n\n".join(parts) + "\n"
     (folder / "report.md").write_text(text, encoding="utf-8")
-    html = page.render(parts[0].lstrip("# "), text, folder, _cards(states, reviews, comparable))
+    html = page.render(
+        parts[0].lstrip("# "),
+        text,
+        folder,
+        cards.sample({title: seeds[0] for title, seeds in states.items()}, reviews, comparable),
+    )
     (folder / "report.html").write_text(html, encoding="utf-8")
     runs.write_json(folder / "summary.json", {"accuracy": rows, "mcnemar": tests})
     return text
@@ -184,30 +170,6 @@ def _states(
         title: [runs.load_params(folder, name, seed) for seed in options.seeds]
         for name, title in titles.items()
     }
-
-
-def _cards(states, reviews: data.Reviews, comparable: bool) -> list[cards.Card]:
-    """The sample as cards, read by the first seed's models."""
-    out = []
-    for number, row in enumerate(notebook.sample_rows(len(reviews.test.names)).tolist(), start=1):
-        readings = [
-            cards.read(title, seeds[0][0], seeds[0][2], reviews.test.ids_NT[row])
-            for title, seeds in states.items()
-        ]
-        said = {
-            notebook.TITLES[n]: p for n, p in notebook.SAMPLE_PREDICTIONS.get(number, {}).items()
-        }
-        out.append(
-            cards.card(
-                number,
-                f"test review {row:,}",
-                int(reviews.test.label_N[row]),
-                cards.words(reviews.vocabulary, reviews.test.ids_NT[row]),
-                readings,
-                said if comparable else {},
-            )
-        )
-    return out
 
 
 def _row(name: str, seeds: list[runs.Trained], reviews: data.Reviews) -> dict[str, Any]:

@@ -3,35 +3,19 @@
 python -m experiments.evaluate runs/compare-…
 """
 
-import dataclasses
 import pathlib
 
-import tyro
-
-from rnnsent import data, devices, evaluation, notebook, runs, training
-from rnnsent.config import DataOptions, cli, first_rows, require
+from rnnsent import devices, evaluation, notebook, runs, training
+from rnnsent.config import RunOptions, cli, require
+from rnnsent.data import Reviews
 from rnnsent.report import markdown
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Options of the evaluation."""
-
-    run: tyro.conf.Positional[pathlib.Path | None] = None
-    """Run folder of experiments.compare (default: the newest under runs/)."""
-    archive: pathlib.Path | None = None
-    """Local copy of the IMDB archive (default: $RNNSENT_IMDB_ARCHIVE)."""
-    word_index: pathlib.Path | None = None
-    """Local copy of Keras's published word index (default: $RNNSENT_IMDB_WORD_INDEX)."""
-    data_dir: pathlib.Path | None = None
-    """Where prepared data is kept (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)."""
-
-
-def main(options: Options) -> None:
+def main(options: RunOptions) -> None:
     """Reloads a run's trained models and measures them on the run's own test reviews."""
     devices.configure()
-    folder = options.run or runs.latest(pathlib.Path("runs"))
-    reviews = _reviews(folder, options)
+    folder = options.folder()
+    reviews = options.reviews(folder)
     rows = [
         _row(folder, model, seed, reviews)
         for model in notebook.TITLES
@@ -43,21 +27,7 @@ def main(options: Options) -> None:
     print(markdown.table(header, rows))
 
 
-def _reviews(folder: pathlib.Path, options: Options) -> data.Reviews:
-    """The reviews the run was tested on, refused if they are others than its provenance names."""
-    held = runs.read_json(folder / "provenance.json")["data"]
-    config = runs.read_json(folder / "config.json")
-    names = ("num_words", "maxlen", "padding", "truncating")
-    given = {n: getattr(options, n) for n in ("archive", "word_index", "data_dir")}
-    reviews = DataOptions(held["source"], **given, **{n: config[n] for n in names}).load()
-    if config["quick"]:
-        reviews = first_rows(reviews, held["train"], held["test"])
-    differs = {k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)}
-    require(not differs, f"These are not the reviews of {folder}: {', '.join(differs)} differ.")
-    return reviews
-
-
-def _row(folder: pathlib.Path, model: str, seed: int, reviews: data.Reviews) -> tuple[str, ...]:
+def _row(folder: pathlib.Path, model: str, seed: int, reviews: Reviews) -> tuple[str, ...]:
     place = runs.seed_folder(folder, model, seed)
     config, _, params = runs.load_params(folder, model, seed)
     logits_N = training.predict(config, params, reviews.test.ids_NT)
@@ -69,4 +39,4 @@ def _row(folder: pathlib.Path, model: str, seed: int, reviews: data.Reviews) -> 
 
 
 if __name__ == "__main__":
-    cli(main, Options)
+    cli(main, RunOptions)

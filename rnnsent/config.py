@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 import tyro
 
+from rnnsent import runs
 from rnnsent.data import Reviews, Split, load
 from rnnsent.errors import UserError
 
@@ -49,6 +50,37 @@ class DataOptions:
             word_index=self.word_index,
             data_dir=self.data_dir,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """A finished run, and where its reviews are found again."""
+
+    run: tyro.conf.Positional[pathlib.Path | None] = None
+    """Run folder (default: the newest under runs/)."""
+    archive: pathlib.Path | None = None
+    """Local copy of the IMDB archive (default: $RNNSENT_IMDB_ARCHIVE)."""
+    word_index: pathlib.Path | None = None
+    """Local copy of Keras's published word index (default: $RNNSENT_IMDB_WORD_INDEX)."""
+    data_dir: pathlib.Path | None = None
+    """Where prepared data is kept (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)."""
+
+    def folder(self) -> pathlib.Path:
+        """The run's folder."""
+        return self.run or runs.latest(pathlib.Path("runs"))
+
+    def reviews(self, folder: pathlib.Path) -> Reviews:
+        """The reviews of the run, refused if they are others than its provenance names."""
+        held = runs.read_json(folder / "provenance.json")["data"]
+        config = runs.read_json(folder / "config.json")
+        names = ("num_words", "maxlen", "padding", "truncating")
+        given = {n: getattr(self, n) for n in ("archive", "word_index", "data_dir")}
+        reviews = DataOptions(held["source"], **given, **{n: config[n] for n in names}).load()
+        if config["quick"]:
+            reviews = first_rows(reviews, held["train"], held["test"])
+        differs = {k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)}
+        require(not differs, f"These are not the reviews of {folder}: {', '.join(differs)} differ.")
+        return reviews
 
 
 def require(condition: bool, message: str) -> None:

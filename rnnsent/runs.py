@@ -48,6 +48,34 @@ def new_folder(root: pathlib.Path, name: str) -> pathlib.Path:
     raise UserError(f"{root} holds a hundred runs of this second; choose another with --out.")
 
 
+def open_folder(
+    options: Any, reviews: Reviews, provenance: dict[str, Any], name: str
+) -> pathlib.Path:
+    """The folder that ``options.run`` names, or a new one under ``options.out``, ready for seeds.
+
+    Configuration, provenance and vocabulary are written into it.
+
+    Raises:
+      UserError: if the given folder holds a run on other data.
+    """
+    folder = options.run
+    if folder is None:
+        folder = new_folder(options.out, f"{name}-{reviews.provenance['source']}")
+    elif (folder / "provenance.json").exists():
+        held = read_json(folder / "provenance.json")["data"]
+        if held != reviews.provenance:
+            raise UserError(
+                f"{folder} holds a run on other data ({held['title']}). Leave out --run to start "
+                "anew."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", options)
+    write_json(folder / "provenance.json", provenance)
+    encoding = {n: getattr(options, n) for n in ("num_words", "maxlen", "padding", "truncating")}
+    save_vocabulary(folder, reviews.vocabulary, encoding)
+    return folder
+
+
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes all of a file or nothing of it."""
     partial = path.with_suffix(path.suffix + ".partial")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnsent import analysis, evaluation
-from rnnsent.data import PAD, START, Vocabulary
+from rnnsent import analysis, evaluation, notebook
+from rnnsent.data import PAD, START, Reviews, Vocabulary
 from rnnsent.model import ModelConfig
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
@@ -95,7 +95,7 @@ def card(
     truth: int | None,
     words: Sequence[str],
     readings: Sequence[Reading],
-    notebook: Mapping[str, int] | None = None,
+    printed: Mapping[str, int] | None = None,
 ) -> Card:
     """A card of a review.
 
@@ -105,10 +105,10 @@ def card(
       truth: its label, None where it is not known.
       words: as the models saw them.
       readings: what each model made of them, at most two.
-      notebook: the notebook's predictions by model title, where its text names them.
+      printed: the notebook's predictions by model title, where its text names them.
     """
     facts = [f"truth: {_side(truth)}"] if truth is not None else []
-    facts += [f"the notebook's {title}: {_side(said)}" for title, said in (notebook or {}).items()]
+    facts += [f"the notebook's {title}: {_side(said)}" for title, said in (printed or {}).items()]
     facts.append(f"{len(words)} words as the models saw them")
     models = [
         _model(css, words, reading)
@@ -118,6 +118,30 @@ def card(
     verdicts = [f"{r.title} {r.trajectory[-1]:.2f}" for r in readings]
     alt = "Probability of positive after each word; at the end " + ", ".join(verdicts)
     return Card(number, name, ", ".join(facts), models, f"{_judge(truth, readings)} {said}", alt)
+
+
+def sample(
+    models: Mapping[str, tuple[ModelConfig, int, Any]], reviews: Reviews, comparable: bool
+) -> list[Card]:
+    """The reviews the notebook looked at, as cards.
+
+    Args:
+      models: by title, configuration, seed and parameters; at most two.
+      reviews: the test reviews and their vocabulary.
+      comparable: whether these are the reviews of the notebook.
+    """
+    out, test = [], reviews.test
+    for number, row in enumerate(notebook.sample_rows(len(test.names)).tolist(), start=1):
+        readings = [
+            read(title, config, params, test.ids_NT[row])
+            for title, (config, _, params) in models.items()
+        ]
+        said = notebook.SAMPLE_PREDICTIONS.get(number, {}) if comparable else {}
+        text = words(reviews.vocabulary, test.ids_NT[row])
+        name, truth = f"test review {row:,}", int(test.label_N[row])
+        printed = {notebook.TITLES[model]: label for model, label in said.items()}
+        out.append(card(number, name, truth, text, readings, printed))
+    return out
 
 
 def _side(label: int) -> str:

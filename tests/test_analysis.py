@@ -1,0 +1,149 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from reference import mask_of
+
+from rnnsent import analysis, data, evaluation, training
+from rnnsent.model import ModelConfig, SentimentClassifier
+
+CELLS = ("simple_rnn", "lstm", "gru")
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return data.load("toy", num_words=60, maxlen=16)
+
+
+def config(cell: str) -> ModelConfig:
+    return ModelConfig(cell=cell, features=(16, 8), head=8, vocab_size=60, embedding_size=8)
+
+
+@pytest.fixture(scope="module", params=CELLS)
+def trained(request, toy):
+    """A configuration and parameters that have learned the toy task a little."""
+    model, adam = config(request.param), training.optimizer(1e-2)
+    state = training.create_state(model, adam, 0)
+    state, _ = training.fit(model, adam, state, toy.train.ids_NT, toy.train.label_N, epochs=3)
+    return model, jax.device_get(state.params)
+
+
+def rows(kind: str, B: int = 5, T: int = 16) -> np.ndarray:
+    """Ids under a kind of mask."""
+    rng = np.random.default_rng(0)
+    return np.where(mask_of(kind, B, T), rng.integers(3, 60, (B, T)), 0).astype(np.int32)
+
+
+def test_a_trajectory_ends_with_the_prediction(trained, kind):
+    ids = rows(kind)
+    at_end = evaluation.probability(analysis.trajectory(*trained, ids)[:, -1])
+    predicted = evaluation.probability(training.predict(*trained, ids))
+    np.testing.assert_allclose(at_end, predicted, atol=1e-6, rtol=0)
+
+
+def test_a_trajectory_is_the_prediction_of_each_beginning(trained):
+    ids = rows("full", B=1)
+    beginnings = np.where(np.tri(16, dtype=bool), ids, 0)
+    predicted = training.predict(*trained, beginnings)
+    np.testing.assert_allclose(analysis.trajectory(*trained, ids)[0], predicted, atol=2e-6)
+
+
+def test_occlusion_is_the_logit_without_the_word(trained, kind):
+    ids = rows(kind)[0]
+    found = analysis.occlusion(*trained, ids)
+    assert (found[ids == 0] == 0).all()
+    whole = training.predict(*trained, ids[None])[0]
+    for step in np.flatnonzero(ids)[:3]:
+        without = np.delete(ids, step)[None]
+        assert found[step] == pytest.approx(
+            whole - training.predict(*trained, without)[0], abs=1e-5
+        )
+
+
+def test_contributions_sum_to_the_difference_in_logits(trained, toy):
+    for ids in toy.test.ids_NT[:8]:
+        found = analysis.integrated_gradients(*trained, ids)
+        explained = found.contribution_T.sum()
+        assert explained == pytest.approx(found.logit - found.baseline, rel=0.01, abs=1e-6)
+        assert found.logit == pytest.approx(training.predict(*trained, ids[None])[0], abs=1e-5)
+        assert (found.contribution_T[ids == 0] == 0).all()
+
+
+def test_what_the_contributions_miss_is_said(trained, toy):
+    found = analysis.integrated_gradients(*trained, toy.test.ids_NT[0], tolerance=0, max_points=32)
+    assert found.points == 32
+    assert found.gap == pytest.approx(found.contribution_T.sum() - found.logit + found.baseline)
+
+
+def test_memory_is_the_norm_of_the_gradients(trained, kind):
+    """Against finite differences of the logit in float64's place: one direction per step."""
+    model, params = trained
+    ids = rows(kind)
+    found = analysis.memory(model, params, ids)
+    bound = SentimentClassifier(model).bind({"params": params})
+
+    def logit(x_BTE):
+        carry, _ = bound.recurrent(x_BTE, ids != 0, sequences=False)
+        return bound.head(carry[0]).sum()
+
+    expected = jnp.linalg.norm(jax.grad(logit)(bound.embed(ids)[0]), axis=-1)
+    for row, norms, want in zip(ids, found["x"], np.asarray(expected), strict=True):
+        real = np.flatnonzero(row)[::-1]
+        np.testing.assert_allclose(norms[: len(real)], want[real], rtol=1e-4, atol=1e-7)
+        assert np.isnan(norms[len(real) :]).all()
+
+
+def test_memory_of_the_state_is_what_a_nudge_changes(trained):
+    """The last output's gradient is the head's; the first layer's state reaches on through time."""
+    model, params = trained
+    ids = rows("full", B=2)
+    found = analysis.memory(model, params, ids)
+    bound = SentimentClassifier(model).bind({"params": params})
+    carry, _ = bound.recurrent(*bound.embed(ids), sequences=False)
+    expected = jnp.linalg.norm(jax.grad(lambda h: bound.head(h).sum())(carry[0]), axis=-1)
+    np.testing.assert_allclose(found["h 2"][:, 0], expected, rtol=1e-5)
+    assert (found["h 1"][:, 0] == 0).all() and (found["h 1"][:, 1] > 0).all()
+    assert ("c 1" in found) == (model.cell == "lstm")
+
+
+def test_only_the_last_words_are_kept():
+    ids = np.array([[0, 5, 6, 0, 7], [1, 2, 3, 4, 5]])
+    kept = [[0, 0, 6, 0, 7], [0, 0, 0, 4, 5]]
+    np.testing.assert_array_equal(analysis.keep_last(ids, 2), kept)
+
+
+def test_the_first_words_become_anothers():
+    ids = np.array([[1, 5, 6, 7, 8], [0, 1, 15, 16, 17], [21, 22, 23, 24, 25]])
+    found = analysis.replace_first(ids, 2, np.random.default_rng(0))
+    np.testing.assert_array_equal(found == 0, ids == 0)
+    np.testing.assert_array_equal(found == 1, ids == 1)
+    for before, after in zip(ids, found, strict=True):
+        words = before > 1
+        assert len({*(after[words] // 10)[:2]} & {*(before[words] // 10)}) == 0
+        np.testing.assert_array_equal(after[words][2:], before[words][2:])
+    with pytest.raises(ValueError, match="two rows"):
+        analysis.replace_first(ids[:1], 2, np.random.default_rng(0))
+
+
+def test_words_at_the_end_push_the_first_ones_out():
+    ids = np.array([[0, 5, 0, 6], [5, 6, 7, 8], [5, 6, 0, 0]])
+    np.testing.assert_array_equal(
+        analysis.append(ids, [9, 9]), [[5, 6, 9, 9], [7, 8, 9, 9], [5, 6, 9, 9]]
+    )
+
+
+def test_flips_are_counted_on_confident_reviews_only():
+    """A reader that looks at the last word alone: 9 is praise, 8 is blame."""
+
+    def predict(ids):
+        return np.where(ids[:, -1] == 9, 0.95, np.where(ids[:, -1] == 8, 0.05, 0.5))
+
+    def encode(sentence):
+        return [9 if sentence in analysis.PRAISE else 8]
+
+    found = analysis.flips(predict, encode, np.array([[3, 9], [3, 8], [3, 3]]))
+    assert (found.confident, found.share) == (2, 1)
+    assert found.moved == pytest.approx(0.9)
+    stubborn = analysis.flips(lambda ids: np.full(len(ids), 0.99), encode, np.array([[3, 9]]))
+    assert stubborn == (1, 0, 0)
+    assert np.isnan(analysis.flips(predict, encode, np.array([[3, 3]])).share)
