@@ -449,13 +449,23 @@ def _split_text(found: Results) -> str:
     )
     rows.append(("LSTM minus SimpleRNN fitted twice", _points(twice)))
     gap = 100 * (notebook.TEST_ACCURACY["lstm"] - notebook.TEST_ACCURACY["simple_rnn"])
-    cell = spreads["cell"].mean / spreads["gap"].mean if spreads["gap"].mean else float("nan")
     return (
         "The notebook gives recurrent dropout to the SimpleRNN only, so its gap mixes two things. "
         "Each share is the mean over the two orders of changing cell and recurrent dropout.\n\n"
         + markdown.table(("difference in points of accuracy", "mean ± std over seeds"), rows)
-        + f"\n\nThe notebook printed a gap of {gap:.1f} points. In the proportions measured here, "
-        f"{gap * cell:.1f} of them are the cell's and {gap * (1 - cell):.1f} the recipe's."
+        + f"\n\nThe notebook printed a gap of {gap:.1f} points. "
+        + _proportions(gap, spreads["gap"].mean, spreads["cell"].mean)
+    )
+
+
+def _proportions(printed: float, gap: float, cell: float) -> str:
+    """The notebook's gap in the proportions measured here, if there was a gap to measure."""
+    if gap <= 0:
+        return "This run's is no gap in the LSTM's favour, so it cannot split it."
+    share = cell / gap
+    return (
+        f"In the proportions measured here, {printed * share:.1f} of them are the cell's and "
+        f"{printed * (1 - share):.1f} the recipe's."
     )
 
 

@@ -23,24 +23,31 @@ class Reading:
       title: of the model.
       contribution: of each word to the logit, in nats.
       trajectory: probability of a positive review after each word.
+      probability: of a positive review, at its end; where there is no word, of an empty review.
       missing: share of the logit's difference that the contributions fail to explain.
     """
 
     title: str
     contribution: np.ndarray
     trajectory: np.ndarray
+    probability: float
     missing: float
+
+    @property
+    def label(self) -> int:
+        return int(self.probability > 0.5)
 
 
 def read(title: str, config: ModelConfig, params: Any, ids_T: np.ndarray) -> Reading:
     """A trained model's reading of one review; the steps that are words are kept."""
     word_T = is_word(ids_T)
     found = analysis.integrated_gradients(config, params, ids_T, max_points=512)
-    logits_1T = analysis.trajectory(config, params, ids_T[None])
+    p_T = evaluation.probability(analysis.trajectory(config, params, ids_T[None])[0])
     return Reading(
         title,
         found.contribution_T[word_T],
-        evaluation.probability(logits_1T[0])[word_T],
+        p_T[word_T],
+        float(p_T[-1]),  # masked steps keep the carry, so the last step is the review's end
         abs(found.gap) / max(abs(found.logit - found.baseline), 1e-9),
     )
 
@@ -115,7 +122,7 @@ def card(
         for css, reading in zip(("first", "second"), readings, strict=False)
     ]
     said = " ".join(remark(words, reading) for reading in readings)
-    verdicts = [f"{r.title} {r.trajectory[-1]:.2f}" for r in readings]
+    verdicts = [f"{r.title} {r.probability:.2f}" for r in readings]
     alt = "Probability of positive after each word; at the end " + ", ".join(verdicts)
     return Card(number, name, ", ".join(facts), models, f"{_judge(truth, readings)} {said}", alt)
 
@@ -149,14 +156,13 @@ def _side(label: int) -> str:
 
 
 def _model(css: str, words: Sequence[str], reading: Reading) -> Model:
-    p = float(reading.trajectory[-1])
     note = ""
     if reading.missing > 0.01:
         note = f"The tints leave {reading.missing:.0%} of the logit's difference unexplained."
     return Model(
         reading.title,
         css,
-        f"{_side(int(p > 0.5))}, probability of positive {p:.2f}",
+        f"{_side(reading.label)}, probability of positive {reading.probability:.2f}",
         _tinted(words, reading.contribution),
         _points(reading.trajectory),
         note,
@@ -178,13 +184,13 @@ def _tinted(words: Sequence[str], contribution: np.ndarray) -> list[Word]:
 
 def _points(trajectory: np.ndarray) -> str:
     """The curve in the card's drawing: x from 30 to 395, y from 110 (p = 0) to 10 (p = 1)."""
-    x = np.linspace(30, 395, len(trajectory)) if len(trajectory) > 1 else [395.0]
+    x = np.linspace(395, 30, len(trajectory))[::-1]  # a single word's point is at the end
     return " ".join(f"{a:.1f},{110 - 100 * p:.1f}" for a, p in zip(x, trajectory, strict=True))
 
 
 def _judge(truth: int | None, readings: Sequence[Reading]) -> str:
     """Who says what, and whether that is right where the truth is known."""
-    said = [int(reading.trajectory[-1] > 0.5) for reading in readings]
+    said = [reading.label for reading in readings]
     if len(set(said)) == 1:
         who = readings[0].title if len(said) == 1 else "Both" if len(said) == 2 else "All"
         verb = "says" if len(said) == 1 else "say"
@@ -200,6 +206,8 @@ def _judge(truth: int | None, readings: Sequence[Reading]) -> str:
 
 def remark(words: Sequence[str], reading: Reading) -> str:
     """The largest move of the probability within ``WINDOW`` words, and where it happened."""
+    if not words:
+        return f"The {reading.title} had no word to read."
     before, after, start, stop = largest_move(reading.trajectory)
     count = stop - start
     named = _NUMBERS[count] if count < len(_NUMBERS) else str(count)

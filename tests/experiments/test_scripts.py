@@ -1,27 +1,13 @@
 """The scripts as a user runs them, on the toy task; the README's commands with them."""
 
 import json
-import os
-import pathlib
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
+from scripts import ROOT, run
 
-ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
-
-
-def run(*arguments, cwd, code=0):
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    env.pop("RNNSENT_IMDB_ARCHIVE", None)
-    command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +31,8 @@ def test_compare_writes_the_report_it_prints(finished):
     for name in re.findall(r"\]\((figures/[^)]*)\)", report):
         assert (folder / name).stat().st_size > 1000
     assert "McNemar" in done.stdout
+    page = (folder / "report.html").read_text()
+    assert page.count("<article") == 20 and page.count("<img") == report.count("](figures/")
     for model in ("simple_rnn", "lstm"):
         for seed in (0, 1):
             place = folder / model / f"seed-{seed}"
@@ -69,6 +57,30 @@ def test_evaluate_measures_the_checkpoints_again(finished):
         assert now == then
 
 
+def test_inspect_reads_a_review_of_the_run(finished):
+    cwd, _ = finished
+    (folder,) = (cwd / "runs").iterdir()
+    done = run("experiments.inspect", str(folder), "--review", "3", cwd=cwd)
+    assert "test review 3 (truth: " in done.stdout.splitlines()[0]
+    assert (folder / "test-review-3.html").read_text().count("<article") == 1
+    refused = run("experiments.inspect", str(folder), "--review", "256", cwd=cwd, code=2)
+    assert "0 to 255" in refused.stderr
+
+
+def test_inspect_reads_a_text_and_says_what_the_models_said(finished):
+    cwd, _ = finished
+    options = ("--text", "a good film", "--seed", "1", "--out", "mine.html")
+    done = run("experiments.inspect", *options, cwd=cwd)
+    said = dict(re.findall(r"^(\S+): .* of positive (0\.\d\d)$", done.stdout, re.M))
+    predicted = run("experiments.predict", "a good film", cwd=cwd).stdout
+    assert set(said) == {"SimpleRNN", "LSTM"}
+    for title, p in said.items():
+        (line,) = [row for row in predicted.splitlines() if f"| {title} |" in row]
+        by_seed = [float(value) for value in re.findall(r"0\.\d{3}", line)]
+        assert float(p) == pytest.approx(by_seed[1], abs=0.006)
+    assert "good" in (cwd / "mine.html").read_text()
+
+
 def test_a_given_run_is_gone_on_with(finished):
     cwd, _ = finished
     (folder,) = (cwd / "runs").iterdir()
@@ -91,6 +103,11 @@ def test_a_given_run_is_gone_on_with(finished):
         ("experiments.compare --archive nothing.tar --data imdb", "nothing.tar"),
         ("experiments.predict hello", "no finished run"),
         ("experiments.evaluate nothing", "cannot be read"),
+        ("experiments.claims --seeds", "seeds"),
+        ("experiments.claims --epochs 0", "at least 1"),
+        ("experiments.inspect nothing --review 1", "nothing"),
+        ("experiments.inspect --review 1 --text words", "either"),
+        ("experiments.inspect --text words", "no finished run"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_code_2(tmp_path, command, message):

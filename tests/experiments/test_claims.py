@@ -1,0 +1,63 @@
+"""The claims on the toy task: whole once, then gone on with."""
+
+import json
+
+import pytest
+from scripts import run
+
+from experiments import claims
+from rnnsent import notebook
+
+pytestmark = pytest.mark.slow
+OPTIONS = ("--data", "toy", "--epochs", "1", "--seeds", "0", "--maxlen", "24")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    cwd = tmp_path_factory.mktemp("work")
+    run("experiments.claims", *OPTIONS, cwd=cwd)
+    (folder,) = (cwd / "runs").iterdir()
+    return cwd, folder
+
+
+def test_every_claim_gets_the_verdict_of_its_criteria(finished):
+    _, folder = finished
+    found = json.loads((folder / "claims.json").read_text())
+    assert list(found) == list(notebook.CLAIMS)
+    rule = {frozenset([True]): "supported", frozenset([False]): "not supported"}
+    report = (folder / "report.md").read_text()
+    for claim, one in found.items():
+        holds = frozenset(criterion["holds"] for criterion in one["criteria"])
+        assert one["verdict"] == rule.get(holds, "mixed")
+        assert f"| {claim} | **{one['verdict']}** |" in report
+    assert "`toy`" in "\n".join(report.splitlines()[:5])
+
+
+def test_the_page_has_the_cards_and_every_figure(finished):
+    _, folder = finished
+    page, report = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
+    assert page.count("<article") == 20
+    assert page.count("<img") == report.count("](figures/") >= 6
+
+
+def test_the_conditions_differ_as_they_say(finished):
+    _, folder = finished
+    for name, condition in claims.CONDITIONS.items():
+        place = folder / name / "seed-0"
+        assert len((place / "metrics.jsonl").read_text().splitlines()) == condition.epochs
+        measured = json.loads((place / "measured.json").read_text())
+        assert set(measured) == {"last", "replaced", "flips", "fresh", "trained"}
+
+
+def test_what_is_finished_is_not_done_again(finished):
+    cwd, folder = finished
+    kept = folder / "lstm" / "seed-0"
+    before = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
+    again = folder / "simple_rnn-plain" / "seed-0" / "measured.json"
+    text = again.read_text()
+    again.unlink()
+    done = run("experiments.claims", *OPTIONS, "--run", str(folder), cwd=cwd)
+    assert done.stderr.count("looking inside") == 1
+    assert json.loads(again.read_text()) == json.loads(text)
+    after = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
+    assert before == after
