@@ -1,6 +1,7 @@
 """Figures of a run, drawn with matplotlib's object interface (no global state)."""
 
 import pathlib
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -44,16 +45,25 @@ def accuracies(
     caption: str,
 ) -> None:
     """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
-    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    figure = Figure(figsize=(max(5.5, 1.6 * len(values)), 3.6), layout="constrained")
     axes = figure.subplots()
     for x, (colour, (title, seeds)) in enumerate(zip(_COLOURS, values.items(), strict=False)):
         axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
         if title in references:
             axes.hlines(references[title], x - 0.4, x + 0.4, color="gray", linestyle="--")
-            axes.annotate("notebook", (x + 0.4, references[title]), fontsize=8, ha="right")
+            axes.annotate(
+                "notebook",
+                (x + 0.4, references[title]),
+                xytext=(0, -3),
+                textcoords="offset points",
+                fontsize=8,
+                ha="right",
+                va="top",
+            )
     axes.axhline(0.5, color="lightgray", linewidth=1)
-    axes.set(xticks=range(len(values)), xticklabels=list(values), ylabel="accuracy")
+    labels = [textwrap.fill(title, 16) for title in values]
+    axes.set(xticks=range(len(values)), xticklabels=labels, ylabel="accuracy")
     axes.set_title(caption, fontsize=10)
     figure.savefig(path, dpi=150)
 
@@ -93,7 +103,7 @@ def memory(
       path: where to write.
       caption: names the data.
     """
-    figure = Figure(figsize=(4.4 * len(panels), 3.8), layout="constrained")
+    figure = Figure(figsize=(4 * len(panels) + 2.4, 3.8), layout="constrained")
     row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (panel, curves) in zip(row, panels.items(), strict=True):
         for i, (title, seeds) in enumerate(curves.items()):
@@ -104,7 +114,8 @@ def memory(
             axes.fill_between(distance, low_D, high_D, color=colour, alpha=0.12, linewidth=0)
         axes.set(xlabel="words before the end", title=panel, yscale="log", ylim=(1e-9, None))
     row[0].set_ylabel("norm of the logit's gradient")
-    row[-1].legend(frameon=False, fontsize=8)
+    handles, labels = row[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     figure.suptitle(caption, fontsize=10)
     figure.savefig(path, dpi=150)
 
@@ -119,7 +130,7 @@ def lines(
 
     The line is the seeds' mean, the band goes from the lowest to the highest seed.
     """
-    figure = Figure(figsize=(4.4 * len(panels), 3.8), layout="constrained")
+    figure = Figure(figsize=(4 * len(panels) + 2.4, 3.8), layout="constrained")
     row = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (panel, curves) in zip(row, panels.items(), strict=True):
         for colour, (title, (x, seeds)) in zip(_COLOURS, curves.items(), strict=False):
@@ -127,6 +138,7 @@ def lines(
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel=xlabel, title=panel)
-    row[-1].legend(frameon=False, fontsize=8)
+    handles, labels = row[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     figure.suptitle(caption, fontsize=10)
     figure.savefig(path, dpi=150)
