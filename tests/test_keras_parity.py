@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import mask_of
 
-from rnnsent import data, interop
+from rnnsent import data, interop, recurrence
 from rnnsent.errors import UserError
 from rnnsent.evaluation import probability
 from rnnsent.model import PRESETS, SentimentClassifier
@@ -73,12 +73,12 @@ def masked(reviews, kind: str) -> np.ndarray:
     return np.where(mask_of("interior", ROWS, 132), reviews.test.ids_NT[:ROWS], 0)
 
 
-def keras_loss(model, ids_BT, label_B):
+def keras_loss(model, ids_BT, label_B, training=False):
     """Keras's own binary cross-entropy as a function of the trainable variables."""
     fixed = [v.value for v in model.non_trainable_variables]
 
     def loss(variables):
-        p_B1, _ = model.stateless_call(variables, fixed, ids_BT, training=False)
+        p_B1, _ = model.stateless_call(variables, fixed, ids_BT, training=training)
         p_B = p_B1[:, 0]
         return -jnp.where(label_B == 1, jnp.log(p_B), jnp.log1p(-p_B)).mean(), p_B
 
@@ -104,11 +104,51 @@ def test_probabilities_and_gradients(keras_model, name, reviews, kind):
 
     grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(params)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
-    for got, want, variable in zip(
-        interop.to_keras(grads), expected, keras_model.trainable_variables, strict=True
-    ):
-        tolerance = 5e-5 * float(abs(want).max())
-        np.testing.assert_allclose(got, want, atol=tolerance, rtol=0, err_msg=variable.path)
+    assert_gradients_agree(keras_model, grads, expected)
+
+
+def assert_gradients_agree(model, got, want):
+    for a, b, variable in zip(interop.to_keras(got), want, model.trainable_variables, strict=True):
+        tolerance = 5e-5 * float(abs(b).max())
+        np.testing.assert_allclose(a, b, atol=tolerance, rtol=0, err_msg=variable.path)
+
+
+@pytest.mark.slow
+def test_dropout_masks_act_where_keras_has_them_act(keras_model, name, reviews, monkeypatch):
+    """The same masks on both sides: probabilities and gradients of a step with dropout."""
+    config, ids_BT = PRESETS[name], masked(reviews, "left")
+    label_B = reviews.test.label_N[:ROWS]
+    rates = [rate for rate in (config.dropout, config.recurrent_dropout) if rate]
+    widths = {"kernel": (32, 128), "recurrent": (128, 64)}
+    generator, drawn = np.random.default_rng(0), []
+    for layer in range(2):
+        for width, _ in zip((widths[part][layer] for part in widths), rates, strict=False):
+            drawn.append(generator.choice([0.0, 2.0], (ROWS, width)).astype(np.float32))
+    ours = iter(drawn)
+    monkeypatch.setattr(recurrence, "dropout_mask", lambda *_: jnp.asarray(next(ours)))
+    theirs = iter(drawn)
+    for layer in keras_model.layers:
+        if hasattr(layer, "cell"):
+            for part, _ in zip(("dropout", "recurrent_dropout"), rates, strict=False):
+                mask = next(theirs)
+                monkeypatch.setattr(layer.cell, f"get_{part}_mask", lambda _, mask=mask: mask)
+    weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
+    variables = [jnp.asarray(w) for w in weights]
+    expected, expected_B = jax.jit(
+        jax.grad(keras_loss(keras_model, ids_BT, label_B, training=True), has_aux=True)
+    )(variables)
+
+    def loss(params):
+        rngs = {"dropout": jax.random.key(0)}
+        logits_B = SentimentClassifier(config).apply(
+            {"params": params}, ids_BT, train=True, rngs=rngs
+        )
+        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
+
+    grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(interop.from_keras(weights))
+    np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
+    assert_gradients_agree(keras_model, grads, expected)
+    assert not list(ours) and not list(theirs)
 
 
 def test_weights_there_and_back(keras_model):
