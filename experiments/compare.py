@@ -6,6 +6,7 @@ python -m experiments.compare --quick             a tiny version, to see it work
 """
 
 import dataclasses
+import math
 import pathlib
 from typing import Any, Literal
 
@@ -45,12 +46,15 @@ class Options(DataOptions):
     def __post_init__(self):
         require(self.epochs >= 1, f"--epochs is {self.epochs}; it must be at least 1.")
         require(self.batch_size >= 1, f"--batch-size is {self.batch_size}; it must be at least 1.")
-        require(self.learning_rate > 0, "--learning-rate must be above 0.")
+        rate = self.learning_rate
+        require(0 < rate < math.inf, f"--learning-rate is {rate}; it must be above 0 and finite.")
         for name in ("models", "seeds"):
             values = getattr(self, name)
             require(bool(values), f"--{name} needs at least one value.")
             require(len(set(values)) == len(values), f"--{name} names one value twice.")
         require(min(self.seeds) >= 0, "--seeds must be 0 or above.")
+        require(max(self.seeds) < 2**31, "--seeds must be below 2,147,483,648.")
+        runs.check_place(self.out, self.run)
 
 
 def main(options: Options) -> None:
@@ -64,6 +68,7 @@ def main(options: Options) -> None:
     provenance = runs.provenance(reviews)
     console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
     folder = runs.open_folder(options, reviews, provenance, "compare")
+    console.say(f"Interrupted, it goes on with the same options and --run {folder}")
     trained = _train(options, reviews, folder)
     text = report(folder, options, reviews, provenance, trained)
     Console().print(Markdown(text))
@@ -158,7 +163,8 @@ def report(
         cards.sample({title: seeds[0] for title, seeds in states.items()}, reviews, comparable),
     )
     (folder / "report.html").write_text(html, encoding="utf-8")
-    runs.write_json(folder / "summary.json", {"accuracy": rows, "mcnemar": tests})
+    found = {"data": reviews.provenance, "accuracy": rows, "mcnemar": tests}
+    runs.write_json(folder / "summary.json", found)
     return text
 
 

@@ -33,7 +33,7 @@ def _row(folder: pathlib.Path, model: str, seed: int, reviews: Reviews) -> tuple
     logits_N = training.predict(config, params, reviews.test.ids_NT)
     now = evaluation.accuracy(logits_N, reviews.test.label_N)
     loss = evaluation.log_loss(logits_N, reviews.test.label_N)
-    then = runs.read_json(place / "result.json")["test_accuracy"]
+    then = runs.read_json(place / "result.json", "test_accuracy")["test_accuracy"]
     title = notebook.TITLES[model]
     return title, str(seed), markdown.percent(now), f"{loss:.4f}", markdown.percent(then)
 

@@ -71,11 +71,11 @@ class RunOptions:
 
     def reviews(self, folder: pathlib.Path) -> Reviews:
         """The reviews of the run, refused if they are others than its provenance names."""
-        held = runs.read_json(folder / "provenance.json")["data"]
-        config = runs.read_json(folder / "config.json")
-        names = ("num_words", "maxlen", "padding", "truncating")
+        held = runs.read_json(folder / "provenance.json", "data")["data"]
+        config = runs.read_json(folder / "config.json", "quick", *runs.ENCODING)
         given = {n: getattr(self, n) for n in ("archive", "word_index", "data_dir")}
-        reviews = DataOptions(held["source"], **given, **{n: config[n] for n in names}).load()
+        encoding = {n: config[n] for n in runs.ENCODING}
+        reviews = DataOptions(held["source"], **given, **encoding).load()
         if config["quick"]:
             reviews = first_rows(reviews, held["train"], held["test"])
         differs = {k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)}

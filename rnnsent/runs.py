@@ -1,8 +1,9 @@
 """Run folders: what one training writes, in what order, and how to read it back.
 
-``<run>/config.json, provenance.json, vocabulary.json, <model>/seed-<s>/…``. A seed's
-``result.json`` is written last and at once, so a seed that has one is finished, and an interrupted
-one is trained again.
+``<run>/config.json, provenance.json, vocabulary.json, <model>/seed-<s>/…``: the run's files tell of
+the command that wrote last, a seed's own ``config.json`` and ``provenance.json`` of its training. A
+seed's ``result.json`` is written last and at once, so a seed that has one is finished, and an
+interrupted one is trained again.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ import shlex
 import subprocess
 import sys
 import time
+import zipfile
 from typing import Any
 
 import jax
@@ -26,6 +28,12 @@ from rnnsent import checkpoints, console, evaluation, training
 from rnnsent.data import Reviews, Vocabulary
 from rnnsent.errors import UserError
 from rnnsent.model import ModelConfig
+
+ENCODING = ("num_words", "maxlen", "padding", "truncating")
+"""The options that say how reviews become ids."""
+
+_RECIPE = ("epochs", "batch_size", "learning_rate", "quick")
+"""Options that all seeds of a run share."""
 
 _PACKAGES = ("rnnsent", "jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
 
@@ -48,6 +56,28 @@ def new_folder(root: pathlib.Path, name: str) -> pathlib.Path:
     raise UserError(f"{root} holds a hundred runs of this second; choose another with --out.")
 
 
+def check_place(out: pathlib.Path, run: pathlib.Path | None) -> None:
+    """Raises ``UserError`` if a run cannot be written there; for asking before any work starts.
+
+    Args:
+      out: where a new run folder would be made.
+      run: the folder of a run to go on with; None makes a new one.
+    """
+    place = out if run is None else run
+    option = "--out" if run is None else "--run"
+    above = next(path for path in (place, *place.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UserError(f"{above} is no folder. Choose another one with {option}.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UserError(f"{above} may not be written to. Choose another folder with {option}.")
+    if run is not None and run.exists() and any(run.iterdir()) and not _holds_a_run(run):
+        raise UserError(f"{run} is not empty and holds no run. Leave out --run to start anew.")
+
+
+def _holds_a_run(folder: pathlib.Path) -> bool:
+    return all((folder / name).is_file() for name in ("config.json", "provenance.json"))
+
+
 def open_folder(
     options: Any, reviews: Reviews, provenance: dict[str, Any], name: str
 ) -> pathlib.Path:
@@ -56,24 +86,42 @@ def open_folder(
     Configuration, provenance and vocabulary are written into it.
 
     Raises:
-      UserError: if the given folder holds a run on other data.
+      UserError: if it cannot be written to, or holds a run on other data or by another recipe.
     """
+    check_place(options.out, options.run)
     folder = options.run
     if folder is None:
         folder = new_folder(options.out, f"{name}-{reviews.provenance['source']}")
-    elif (folder / "provenance.json").exists():
-        held = read_json(folder / "provenance.json")["data"]
-        if held != reviews.provenance:
-            raise UserError(
-                f"{folder} holds a run on other data ({held['title']}). Leave out --run to start "
-                "anew."
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", options)
-    write_json(folder / "provenance.json", provenance)
-    encoding = {n: getattr(options, n) for n in ("num_words", "maxlen", "padding", "truncating")}
-    save_vocabulary(folder, reviews.vocabulary, encoding)
+    elif folder.exists() and _holds_a_run(folder):
+        _check_same_run(folder, options, reviews)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", options)
+        write_json(folder / "provenance.json", provenance)
+        encoding = {n: getattr(options, n) for n in ENCODING}
+        save_vocabulary(folder, reviews.vocabulary, encoding)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder}: {error.strerror}. Choose another folder."
+        ) from error
     return folder
+
+
+def _check_same_run(folder: pathlib.Path, options: Any, reviews: Reviews) -> None:
+    """Raises ``UserError`` if a folder's seeds and new ones would not be of the same kind."""
+    held = read_json(folder / "provenance.json", "data")["data"]
+    if held != reviews.provenance:
+        title = held.get("title", "unknown") if isinstance(held, dict) else "unknown"
+        raise UserError(
+            f"{folder} holds a run on other data ({title}). Leave out --run to start anew."
+        )
+    config = read_json(folder / "config.json")
+    for option in _RECIPE:
+        if hasattr(options, option) and config.get(option) != getattr(options, option):
+            raise UserError(
+                f"{folder} holds a run with {option} {config.get(option)}, not "
+                f"{getattr(options, option)}. Give the run's own options, or leave out --run."
+            )
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
@@ -91,14 +139,25 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def read_json(path: pathlib.Path) -> Any:
-    """A file of a run folder; ``UserError`` where it is missing or damaged."""
+def read_json(path: pathlib.Path, *names: str) -> dict[str, Any]:
+    """The object in a file of a run folder, which must have the given names.
+
+    Raises:
+      UserError: if the file is missing or damaged.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}). Give the folder of a finished run."
-        ) from error
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict):
+        raise _unreadable(path, "no JSON object")
+    if missing := [name for name in names if name not in content]:
+        raise _unreadable(path, f"without {', '.join(missing)}")
+    return content
+
+
+def _unreadable(path: pathlib.Path, reason: object) -> UserError:
+    return UserError(f"{path} cannot be read ({reason}). Give the folder of a finished run.")
 
 
 def provenance(reviews: Reviews) -> dict[str, Any]:
@@ -137,7 +196,10 @@ def _version(package: str) -> str | None:
 
 
 def _git_revision() -> str | None:
-    """Revision of the source this package runs from, ``+`` where it has changes; None without."""
+    """Revision of the source this package runs from, ``+`` where it has changes; None without.
+
+    A package that merely lies inside someone else's repository (a virtual environment's) has none.
+    """
     source = pathlib.Path(__file__).parent
 
     def git(*arguments):
@@ -145,6 +207,7 @@ def _git_revision() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", str(pathlib.Path(__file__)))
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -159,7 +222,7 @@ def save_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, encoding: dict
 
 def load_vocabulary(folder: pathlib.Path) -> tuple[Vocabulary, dict[str, Any]]:
     """What :func:`save_vocabulary` wrote: the words and the encoding they are used with."""
-    content = read_json(folder / "vocabulary.json")
+    content = read_json(folder / "vocabulary.json", "words", "origin", "encoding")
     return Vocabulary(tuple(content["words"]), content["origin"]), content["encoding"]
 
 
@@ -182,7 +245,8 @@ def seed_folder(run: pathlib.Path, model: str, seed: int) -> pathlib.Path:
 def seeds(run: pathlib.Path, model: str) -> list[int]:
     """The finished seeds of a model in a run folder."""
     found = run.glob(f"{model}/seed-*/result.json")
-    return sorted(int(path.parent.name.removeprefix("seed-")) for path in found)
+    numbers = (path.parent.name.removeprefix("seed-") for path in found)
+    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,15 +267,19 @@ class Trained:
 
 
 def load_seed(folder: pathlib.Path) -> Trained:
-    """A finished training, as :func:`train_seed` left it."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    with np.load(folder / "predictions.npz") as arrays:
-        return Trained(
-            read_json(folder / "result.json"),
-            [json.loads(line) for line in lines],
-            arrays["train_logits_N"],
-            arrays["test_logits_N"],
-        )
+    """A finished training, as :func:`train_seed` left it; ``UserError`` where it is damaged."""
+    result = read_json(folder / "result.json", "epochs", *_MEASURED)
+    try:
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        history = [json.loads(line) for line in lines]
+        with np.load(folder / "predictions.npz") as arrays:
+            logits = [arrays[f"{name}_logits_N"] for name in ("train", "test")]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"The training in {folder} is damaged ({error}). Delete that folder; it is trained "
+            "again when the run goes on."
+        ) from error
+    return Trained(result, history, *logits)
 
 
 def load_params(run: pathlib.Path, model: str, seed: int) -> tuple[ModelConfig, int, Any]:
@@ -234,19 +302,17 @@ def train_seed(
 ) -> Trained:
     """Trains one seed into ``folder``, or loads it where it is already there.
 
-    Everything follows from the seed. A finished seed of other epochs is a ``UserError``.
+    Everything follows from the seed. A seed that was trained by another recipe is a ``UserError``.
     """
-    if (folder / "result.json").exists():
-        trained = load_seed(folder)
-        if trained.result["epochs"] != epochs:
-            raise UserError(
-                f"{folder} holds a training of {trained.result['epochs']} epochs, not {epochs}. "
-                "Choose another run folder."
-            )
-        return trained
-    folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     state = training.create_state(config, optimizer, seed)
+    recipe = _recipe(config, state, seed, epochs, batch_size)
+    if (folder / "result.json").exists():
+        _check_same_recipe(folder, recipe)
+        return load_seed(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", recipe)
+    write_json(folder / "provenance.json", provenance(reviews))
     with console.training_progress(f"{title} seed {seed}") as progress:
         state, epochs_done = training.fit(
             config,
@@ -260,26 +326,58 @@ def train_seed(
         )
     trained_seconds = time.perf_counter() - started
     checkpoints.save(folder / "checkpoint", config, state)
-    logits = {
-        name: training.predict(config, state.params, part.ids_NT)
-        for name, part in (("train", reviews.train), ("test", reviews.test))
-    }
-    np.savez(folder / "predictions.npz", **{f"{name}_logits_N": a for name, a in logits.items()})
-    result = {
-        "title": title,
-        "seed": seed,
-        "epochs": epochs,
-        "data": reviews.provenance["title"],
-        "test_title": reviews.provenance["test_title"],
-        "train_accuracy": evaluation.accuracy(logits["train"], reviews.train.label_N),
-        "test_accuracy": evaluation.accuracy(logits["test"], reviews.test.label_N),
-        "train_loss": evaluation.log_loss(logits["train"], reviews.train.label_N),
-        "test_loss": evaluation.log_loss(logits["test"], reviews.test.label_N),
+    times = {
         "epoch_seconds": [now.seconds for now in epochs_done],
         "training_seconds": trained_seconds,
     }
+    measured = _measure(folder, config, state.params, reviews)
+    result = {"title": title, "seed": seed, "epochs": epochs, **measured, **times}
     write_json(folder / "result.json", result)
     return load_seed(folder)
+
+
+def _recipe(
+    config: ModelConfig, state: training.TrainState, seed: int, epochs: int, batch_size: int
+) -> dict[str, Any]:
+    """All that a training follows from, besides the data, as JSON holds it."""
+    rate = getattr(state.opt_state, "hyperparams", {}).get("learning_rate")
+    return {
+        "model": dataclasses.asdict(config) | {"features": list(config.features)},
+        "seed": seed,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": None if rate is None else float(str(np.float32(rate))),
+    }
+
+
+def _check_same_recipe(folder: pathlib.Path, recipe: dict[str, Any]) -> None:
+    """Raises ``UserError`` if a finished seed was trained by another recipe."""
+    held = read_json(folder / "config.json")
+    differs = [name for name in recipe if held.get(name) != recipe[name]]
+    if differs:
+        texts = (f"{name} {held.get(name)}, not {recipe[name]}" for name in differs)
+        raise UserError(
+            f"{folder} holds a training with {'; '.join(texts)}. Choose another run folder."
+        )
+
+
+_MEASURED = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "epoch_seconds")
+
+
+def _measure(folder: pathlib.Path, config: ModelConfig, params: Any, reviews: Reviews) -> dict:
+    """Metrics of a final state on both splits; its logits go to ``predictions.npz``.
+
+    This is the one place where a training's test split is read.
+    """
+    parts = {"train": reviews.train, "test": reviews.test}
+    logits = {n: training.predict(config, params, part.ids_NT) for n, part in parts.items()}
+    np.savez(folder / "predictions.npz", **{f"{n}_logits_N": a for n, a in logits.items()})
+    names = {name: reviews.provenance[name] for name in ("source", "title", "test_title")}
+    accuracy = {
+        f"{n}_accuracy": evaluation.accuracy(logits[n], part.label_N) for n, part in parts.items()
+    }
+    loss = {f"{n}_loss": evaluation.log_loss(logits[n], part.label_N) for n, part in parts.items()}
+    return {"data": names, **accuracy, **loss}
 
 
 def _recorder(path: pathlib.Path, progress):

@@ -38,7 +38,7 @@ def test_a_seed_is_trained_once_and_reloads_to_the_bit(tmp_path, toy):
     logits_N = predict(config, state.params, toy.test.ids_NT)
     np.testing.assert_array_equal(logits_N, trained.test_logits_N)
     assert runs.seeds(tmp_path, "simple_rnn") == [3]
-    with pytest.raises(UserError, match="2 epochs, not 5"):
+    with pytest.raises(UserError, match="epochs 2, not 5"):
         train(folder, toy, epochs=5)
 
 
