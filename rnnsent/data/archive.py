@@ -9,6 +9,7 @@ import hashlib
 import lzma
 import pathlib
 import re
+import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -59,6 +60,7 @@ def read(path: pathlib.Path, advance: Callable[[int], None] = lambda _: None) ->
     """
     try:
         with path.open("rb") as file:
+            _refuse_zstd(file, path)
             watched = _Watched(file, advance)
             with tarfile.open(fileobj=watched, mode="r|*") as tar:  # type: ignore[call-overload]
                 return dict(_reviews(tar, path))
@@ -70,6 +72,16 @@ def read(path: pathlib.Path, advance: Callable[[int], None] = lambda _: None) ->
         raise UserError(
             f"Cannot read the archive {path}: {error.strerror or error}. {HELP}"
         ) from error
+
+
+def _refuse_zstd(file: BinaryIO, path: pathlib.Path) -> None:
+    """Python's tarfile reads every common compression but this one, before Python 3.14."""
+    if file.read(4) == b"\x28\xb5\x2f\xfd" and sys.version_info < (3, 14):
+        raise UserError(
+            f"The archive {path} is compressed with zstd, which Python reads from version 3.14 on. "
+            "Repack it: zstd -dc ARCHIVE | xz > aclImdb_v1.tar.xz"
+        )
+    file.seek(0)
 
 
 def _reviews(tar: tarfile.TarFile, path: pathlib.Path) -> Iterator[tuple[str, bytes]]:

@@ -5,11 +5,13 @@ made with. Works without TensorFlow. Each split is stored in the order of Keras'
 """
 
 import contextlib
+import fcntl
 import functools
 import io
 import json
 import os
 import pathlib
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -172,23 +174,44 @@ def prepare(
 ) -> RnnsentImdb:
     """Prepares the dataset; what is left by an interruption is never taken for complete.
 
-    TFDS writes into a folder of another name and renames it at the end.
+    TFDS writes into a folder of another name and renames it at the end. One process at a time
+    prepares; another one waits for it, and a dead one's folder is removed.
     """
     make = functools.partial(
         RnnsentImdb, data_dir=data_dir, config="counted" if vocabulary is None else "published"
     )
     builder = make(archive=archive, vocabulary=vocabulary, content=content)
+    folder = pathlib.Path(builder.data_dir)
     config = tfds.download.DownloadConfig(try_download_gcs=False, force_checksums_validation=True)
     try:
-        with _tfds_bars(False), contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare(download_config=config)
+        with _alone(folder.parent):
+            if not _is_complete(make()):  # unless the process waited for has done it
+                for dead in folder.parent.glob(f"incomplete.*_{folder.name}"):
+                    shutil.rmtree(dead)
+                with _tfds_bars(False), contextlib.redirect_stdout(io.StringIO()):
+                    builder.download_and_prepare(download_config=config)
     except OSError as error:
-        if not _is_complete(make()):  # unless another process was faster
-            raise UserError(
-                f"Cannot prepare the reviews in {builder.data_dir}: {error}. "
-                "Choose a folder with space and write permission with --data-dir or TFDS_DATA_DIR."
-            ) from error
+        raise UserError(
+            f"Cannot prepare the reviews in {folder}: {error}. "
+            "Choose a folder with space and write permission with --data-dir or TFDS_DATA_DIR."
+        ) from error
     return make()
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+    """Holds a lock on ``folder``, made if need be; the system frees it when a process dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another process prepares the reviews; waiting for it.", file=sys.stderr)
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def read(builder: RnnsentImdb, split: str) -> dict[str, list]:

@@ -1,3 +1,4 @@
+import sys
 import tarfile
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_damage_and_other_files_are_named(tiny_archive, tmp_path):
             archive.read(tiny_archive)
     with pytest.raises(UserError, match="Cannot read the archive .*No such file"):
         archive.read(tmp_path / "missing.tar.gz")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads zstd")
+def test_an_archive_in_zstd_says_how_to_repack_it(tmp_path):
+    path = tmp_path / "aclImdb_v1.tar.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(500))
+    with pytest.raises(UserError, match="compressed with zstd.*Repack it"):
+        archive.read(path)
 
 
 def test_order_is_a_shuffle_of_each_split_with_one_generator(files):

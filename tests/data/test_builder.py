@@ -2,6 +2,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -70,6 +72,19 @@ builder.prepare({str(tmp_path)!r}, pathlib.Path({str(tiny_archive)!r}), None, co
     assert imdb.prepared(tmp_path, "counted") is None
     builder = imdb.prepare(tmp_path, tiny_archive, None, content)
     assert len(imdb.read(builder, "train")["ids"]) == 20
+    assert folders(tmp_path) == ["1.0.0"]
+
+
+def test_two_processes_prepare_one_after_the_other(tiny_archive, tmp_path, content, capfd):
+    place = pathlib.Path(imdb.RnnsentImdb(data_dir=tmp_path, config="counted").data_dir).parent
+    with ThreadPoolExecutor(1) as pool:
+        with imdb._alone(place):
+            second = pool.submit(imdb.prepare, tmp_path, tiny_archive, None, content)
+            deadline = time.monotonic() + 30
+            while "waiting for it" not in capfd.readouterr().err and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert not second.done() and folders(tmp_path) == []
+        assert second.result().is_prepared()
 
 
 def environment() -> dict[str, str]:
