@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.proto import tf_example_pb2
 
 from rnnsent.data import archive as archives
 from rnnsent.data import vocabulary as vocabularies
@@ -145,19 +146,26 @@ def read_vocabulary(builder: RnnsentImdb) -> tuple[Vocabulary, str]:
         content = json.loads(text)
         return Vocabulary(tuple(content["words"]), content["origin"]), content["digest"]
     except (OSError, ValueError, KeyError) as error:
-        raise _damaged(builder, error) from error
+        raise _damaged(builder.data_dir, error) from error
 
 
-def _damaged(builder: RnnsentImdb, error: Exception) -> UserError:
+def _damaged(folder: str | os.PathLike, error: Exception) -> UserError:
     return UserError(
-        f"The prepared reviews in {builder.data_dir} are damaged ({error}). "
+        f"The prepared reviews in {os.fspath(folder)} are damaged ({error}). "
         "Delete that folder; the next start prepares it again."
     )
 
 
-def prepared(data_dir: str | os.PathLike | None, config: str) -> RnnsentImdb | None:
-    """The dataset with that configuration if it lies prepared under ``data_dir``."""
-    builder = RnnsentImdb(data_dir=data_dir, config=config)
+def prepared(data_dir: str | os.PathLike, config: str) -> RnnsentImdb | None:
+    """The dataset with that configuration if it lies prepared under ``data_dir``.
+
+    Raises ``UserError`` if what lies there is damaged.
+    """
+    try:
+        builder = RnnsentImdb(data_dir=data_dir, config=config)
+    except Exception as error:  # TFDS parses what it finds and raises whatever its parsers do
+        place = pathlib.Path(data_dir, RnnsentImdb.name, config, str(RnnsentImdb.VERSION))
+        raise _damaged(place, error) from error
     return builder if _is_complete(builder) else None
 
 
@@ -167,7 +175,7 @@ def _is_complete(builder: RnnsentImdb) -> bool:
 
 
 def prepare(
-    data_dir: str | os.PathLike | None,
+    data_dir: str | os.PathLike,
     archive: pathlib.Path | None,
     vocabulary: Vocabulary | None,
     content: archives.Content = archives.PUBLISHED,
@@ -217,15 +225,22 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
 def read(builder: RnnsentImdb, split: str) -> dict[str, list]:
     """Columns "ids" (int32 arrays), "label" and "name" of one split, in its order.
 
+    The records are ``tf.train.Example`` messages. Parsing only these columns of them takes a third
+    of the time that TFDS takes to decode whole rows.
+
     Raises ``UserError`` if the prepared files are damaged.
     """
     try:
-        source = builder.as_data_source(split)
-        rows = source.__getitems__(range(len(source)))
+        records = builder.as_data_source(split).data_source
+        parsed = [_columns(record) for record in records.__getitems__(range(len(records)))]
     except Exception as error:  # array_record raises whatever it meets
-        raise _damaged(builder, error) from error
-    return {
-        "ids": [row["ids"] for row in rows],
-        "label": [row["label"] for row in rows],
-        "name": [row["name"].decode() for row in rows],
-    }
+        raise _damaged(builder.data_dir, error) from error
+    if len(parsed) != builder.info.splits[split].num_examples:
+        raise _damaged(builder.data_dir, ValueError(f"{len(parsed):,} {split} reviews"))
+    return dict(zip(("ids", "label", "name"), map(list, zip(*parsed, strict=True)), strict=True))
+
+
+def _columns(record: bytes) -> tuple[np.ndarray, int, str]:
+    features = tf_example_pb2.Example.FromString(record).features.feature
+    (label,), (name,) = features["label"].int64_list.value, features["name"].bytes_list.value
+    return np.array(features["ids"].int64_list.value, np.int32), label, name.decode()

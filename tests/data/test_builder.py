@@ -5,6 +5,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from rnnsent.data import archive
@@ -36,6 +37,12 @@ def test_every_review_is_stored_in_order_with_all_its_columns(
         assert [row["label"] for row in rows] == [archive.label(name) for name in names]
         for row in rows:
             assert row["ids"].tolist() == vocabulary.encode(row["text"].decode())
+        columns = imdb.read(builder, split)  # parses the records itself
+        for name, values in columns.items():
+            stored = [row[name].decode() if name == "name" else row[name] for row in rows]
+            assert [np.asarray(v).tolist() for v in values] == [
+                np.asarray(v).tolist() for v in stored
+            ]
 
 
 def test_each_vocabulary_has_its_own_folder(tiny_archive, tmp_path, content):
@@ -106,6 +113,9 @@ def test_damaged_files_are_named(tiny_archive, tmp_path, content):
     (pathlib.Path(builder.data_dir) / imdb.VOCABULARY_FILE).write_text("{")
     with pytest.raises(UserError, match="are damaged"):
         imdb.read_vocabulary(builder)
+    (pathlib.Path(builder.data_dir) / "dataset_info.json").write_text("{")
+    with pytest.raises(UserError, match=f"{builder.data_dir} are damaged"):
+        imdb.prepared(tmp_path, "counted")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tiny_archive, tmp_path, content):
