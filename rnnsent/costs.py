@@ -1,9 +1,15 @@
-"""What a step of the classifier has to do at the least: counted, not measured.
+"""What a step of the classifier has to do at the least, and what a program does: counted.
 
-Counted are the recurrent layers, which are nearly all of it; the embedding and the head are left
-out, as is what an implementation adds (recomputing, masks, dropout, the optimizer), so that a time
-derived from these counts is a floor.
+The floor counts the recurrent layers, which are nearly all of it; the embedding and the head are
+left out, as is what an implementation adds (recomputing, masks, dropout, the optimizer), so that a
+time derived from these counts is a floor. ``executed`` counts what stands in a program.
 """
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
 
 from rnnsent.model import ModelConfig
 from rnnsent.timing import Product
@@ -56,3 +62,51 @@ def traffic_bytes(config: ModelConfig, batch: int, steps: int, *, train: bool) -
     inputs = batch * steps * config.embedding_size * 4
     carries = batch * steps * CARRIES[config.cell] * sum(config.features) * 4
     return 3 * inputs + 2 * carries if train else inputs
+
+
+class Operations(NamedTuple):
+    """What a program does: FLOP of its matrix products, and elements of tanh and sigmoid."""
+
+    flops: float
+    transcendentals: float
+
+    def scaled(self, by: float) -> "Operations":
+        return Operations(self.flops * by, self.transcendentals * by)
+
+
+def executed(function: Callable, *args: Any, steps: int) -> Operations:
+    """Operations of a function of JAX arrays, loops included; nothing is computed.
+
+    Args:
+      function: any; a kernel in it that is not made of JAX operations counts as nothing.
+      *args: of the function.
+      steps: turns of a loop that finds out only when it runs how many they are. One such loop in
+        another counts once.
+    """
+    return _count(jax.make_jaxpr(function)(*args).jaxpr, steps)
+
+
+def _count(jaxpr, steps: int) -> Operations:
+    flops = transcendentals = 0
+    for equation in jaxpr.eqns:
+        name, out = equation.primitive.name, equation.outvars
+        if name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            shape = equation.invars[0].aval.shape
+            flops += 2 * out[0].aval.size * math.prod(shape[axis] for axis in contracted)
+        elif name in ("tanh", "logistic"):
+            transcendentals += out[0].aval.size
+        else:
+            turns = {"scan": equation.params.get("length"), "while": steps}.get(name, 1)
+            inner = [_count(part, 1 if name == "while" else steps) for part in _parts(equation)]
+            flops += turns * sum(part.flops for part in inner)
+            transcendentals += turns * sum(part.transcendentals for part in inner)
+    return Operations(flops, transcendentals)
+
+
+def _parts(equation) -> list:
+    """The programs inside an equation: a loop's body, a called function."""
+    values = jax.tree.leaves(
+        list(equation.params.values()), is_leaf=lambda value: hasattr(value, "eqns")
+    )
+    return [getattr(value, "jaxpr", value) for value in values if hasattr(value, "eqns")]

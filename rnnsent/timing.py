@@ -30,6 +30,18 @@ def seconds(run: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
+def compile(function: Callable, *args, **kwargs) -> tuple[jax.stages.Compiled, float]:
+    """A jitted function lowered and compiled for these arguments, and the seconds that took."""
+    started = time.perf_counter()
+    compiled = function.lower(*args, **kwargs).compile()
+    return compiled, time.perf_counter() - started
+
+
+def repeats(one: float, sample: float) -> int:
+    """How often to do what takes ``one`` second(s) for a sample of about ``sample`` seconds."""
+    return max(1, min(1000, round(sample / max(one, 1e-9))))
+
+
 def interleave(
     subjects: Mapping[str, Callable[[], Any]],
     rounds: int,

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import pytest
 
 from rnnsent import costs, model
@@ -34,3 +35,40 @@ def test_every_cell_is_counted():
     assert set(CELLS) == set(costs.GATES) == set(costs.TRANSCENDENTALS) == set(costs.CARRIES)
     for name, cell in CELLS.items():
         assert cell.carry_size == costs.CARRIES[name]
+
+
+X_BE, KERNEL_EE = jnp.ones((2, 3)), jnp.ones((3, 3))
+STEP = costs.Operations(flops=2 * 2 * 3 * 3, transcendentals=2 * 3)
+
+
+def test_a_loop_counts_as_often_as_it_turns():
+    def scanned(x_BE):
+        return jax.lax.scan(lambda x, _: (jnp.tanh(x @ KERNEL_EE), None), x_BE, length=7)[0]
+
+    def until(x_BE, turns):
+        return jax.lax.fori_loop(0, turns, lambda _, x: jnp.tanh(x @ KERNEL_EE), x_BE)
+
+    assert costs.executed(scanned, X_BE, steps=1) == STEP.scaled(7)
+    assert costs.executed(jax.jit(until), X_BE, 5, steps=4) == STEP.scaled(4)
+
+
+def test_a_batched_product_and_what_is_called_count():
+    def function(x_BE):
+        return jax.jit(jnp.einsum, static_argnums=0)("be,bf->bf", x_BE, jax.nn.sigmoid(x_BE))
+
+    assert costs.executed(function, X_BE, steps=1).transcendentals == 6
+    batched = costs.executed(lambda a, b: a @ b, jnp.ones((5, 2, 3)), jnp.ones((5, 3, 4)), steps=1)
+    assert batched == (2 * 5 * 2 * 3 * 4, 0)
+
+
+@pytest.mark.parametrize("again, products, elements", [(False, 3, 1), (True, 4, 2)])
+def test_computing_again_is_seen(again, products, elements):
+    def loss(kernel_EE):
+        def body(x_BE, _):
+            return jnp.tanh(x_BE @ kernel_EE), None
+
+        body = jax.checkpoint(body) if again else body
+        return jax.lax.scan(body, X_BE, length=7)[0].sum()
+
+    counted = costs.executed(jax.grad(loss), KERNEL_EE, steps=1)
+    assert counted == (products * 7 * STEP.flops, elements * 7 * STEP.transcendentals)

@@ -28,6 +28,18 @@ def test_a_sample_ends_when_its_results_exist():
     assert results[0].is_ready()
 
 
+def test_compiling_is_timed_and_the_result_runs():
+    double, seconds = timing.compile(jax.jit(lambda x, *, by: x * by), jnp.ones(3), by=2.0)
+    assert seconds > 0
+    np.testing.assert_array_equal(double(jnp.ones(3), by=2.0), 2 * np.ones(3))
+
+
+def test_a_sample_repeats_what_is_short_and_never_less_than_once():
+    assert timing.repeats(0.1, 0.4) == 4
+    assert timing.repeats(3.0, 0.4) == 1
+    assert timing.repeats(0.0, 0.4) == 1000
+
+
 def test_summary():
     assert timing.summarise([3.0, 1.0, 2.0, 9.0]) == (2.5, 1.0, 9.0, 4)
 
