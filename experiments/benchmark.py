@@ -5,49 +5,62 @@ others; before the clock starts its logits and gradients are compared with a flo
 """
 
 import dataclasses
-import json
-import os
 import pathlib
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from rnnsent import console, costs, devices, runs, timing
+from rnnsent import console, devices, runs
 from rnnsent.config import DataOptions, cli, require
 from rnnsent.data import Reviews
 from rnnsent.model import PRESETS, ModelConfig
-from rnnsent.peers import SUBJECTS, Case, missing
-from rnnsent.peers.worker import environment
+from rnnsent.peers import SUBJECTS, Case
+from rnnsent.peers.measure import Plan, measure
+from rnnsent.report import benchmark as report
 
-TASKS = {"train": "training step", "infer": "inference"}
+_SWEPT = ("rnnsent", "rnnsent-stored", "flax", "torch")
 
-TOLERANCE = {"logits": 5e-5, "gradients": 1e-4}
-"""Largest difference from the reference: of a logit, and of a gradient leaf as a share of its
-largest entry."""
 
-SWEEPS = {
-    "none": (None,),
-    "steps": (33, 66, 132, 264, 528, 1056),
-    "batch": (32, 128, 512, 2048),
-    "features": (32, 64, 128, 256, 512),
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A question, as the cases that answer it.
+
+    Attributes:
+      values: what is varied, a case for each; one None where nothing is.
+      subjects: who takes part unless the user says.
+      guest: who takes part with a cell that is not the notebook's.
+    """
+
+    values: tuple[int | None, ...] = (None,)
+    subjects: tuple[str, ...] = _SWEPT
+    guest: tuple[str, ...] = ()
+
+
+STUDIES = {
+    "peers": Study(subjects=tuple(SUBJECTS), guest=("rnnsent", "flax")),
+    "packing": Study((132, 512), ("rnnsent", "rnnsent-scan")),
+    "steps": Study((33, 66, 132, 264, 528, 1056)),
+    "batch": Study((32, 128, 512, 2048)),
+    "features": Study((32, 64, 128, 256, 512)),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Options(DataOptions):
-    """What to measure; the defaults take about ten minutes on two cores."""
+    """What to measure; the defaults take less than ten minutes on two cores."""
 
-    cells: tuple[Literal["simple_rnn", "lstm", "gru"], ...] = ("simple_rnn", "lstm", "gru")
-    """The notebook's two models, and one with a GRU written as a user would write it."""
-    subjects: tuple[Literal[tuple(SUBJECTS)], ...] = tuple(SUBJECTS)
-    """Who takes part."""
+    study: tuple[Literal[tuple(STUDIES)], ...] = ("peers",)
+    """peers: all subjects on the notebook's two models, and rnnsent and Flax on a GRU written as a
+    user would write it. packing: real reviews of 132 and 512 steps, packed and not. steps, batch,
+    features: the cost as it grows with the steps of time, the rows of a batch, the width of the
+    layers. Several may be named."""
+    cells: tuple[Literal["simple_rnn", "lstm", "gru"], ...] = ()
+    """Cells of the models (default: the notebook's, in the study of peers a GRU too)."""
+    subjects: tuple[Literal[tuple(SUBJECTS)], ...] = ()
+    """Who takes part (default: what the study needs)."""
     rows: Literal["full", "real"] = "full"
     """full: real reviews run together, so that all steps of a row are real and no peer needs a
     mask. real: the reviews as they are, padded on the left, under masks."""
@@ -55,78 +68,116 @@ class Options(DataOptions):
     """Rows in a step. Steps of time in a row: --maxlen."""
     rounds: int = 10
     """Samples of each subject."""
-    train_steps: int = 3
-    """Training steps in a sample."""
-    infer_steps: int = 10
-    """Batches of inference in a sample."""
-    sweep: Literal[tuple(SWEEPS)] = "none"
-    """Repeat for a row of values: of the steps of time, the batch, or the width of the layers."""
+    seconds: float = 0.4
+    """About how long a sample is; one step where a step takes longer."""
     quick: bool = False
-    """Two rounds of one step for a first impression; less than two minutes."""
+    """Two short samples, without a GRU and without the subjects that compile longest, for a first
+    impression; less than two minutes."""
+    trace: bool = False
+    """Also profile rnnsent's training step (jax.profiler) into the record's folder."""
+    hlo: bool = False
+    """Also write rnnsent's training step, as XLA compiled it, into the record's folder."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where the folder with the record goes."""
+    redraw: pathlib.Path | None = None
+    """Measure nothing: write the tables and figures of this record's folder anew."""
 
     def __post_init__(self):
-        require(bool(self.cells and self.subjects), "Name at least one cell and one subject.")
-        for name in ("batch", "rounds", "train_steps", "infer_steps"):
+        require(bool(self.study), "Name at least one study.")
+        for name in ("batch", "rounds"):
             value = getattr(self, name)
-            require(value >= 1, f"--{name.replace('_', '-')} is {value}, expected at least 1.")
+            require(value >= 1, f"--{name} is {value}, expected at least 1.")
+        require(self.seconds > 0, f"--seconds is {self.seconds}, expected more than 0.")
 
 
 def main(options: Options) -> None:
     """Times training and inference against Keras, PyTorch and Flax on the same work."""
+    if options.redraw is not None:
+        record = runs.read_json(options.redraw / "benchmark.json")
+        print(report.write(record, options.redraw))
+        return
     devices.configure()
     if options.quick:
-        options = dataclasses.replace(options, rounds=2, train_steps=1, infer_steps=2)
+        options = dataclasses.replace(options, rounds=2, seconds=0.1)
     reviews = options.load()
     folder = runs.new_folder(options.out, "benchmark")
     console.say(f"{reviews.provenance['title']}; record in {folder}")
-    cases, results = list(expand(options)), Console()
-    if not results.is_terminal:
-        results.width = 120
     record = {"settings": options, "provenance": runs.provenance(reviews), "cases": []}
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        for label, case in bar.track(cases, description="cases"):
-            rows = rows_for(case, options, reviews)
-            measured = {"label": label, "case": case} | measure(case, rows, options, bar)
+        for measured in _measured(options, reviews, folder, bar):
             record["cases"].append(measured)
             runs.write_json(folder / "benchmark.json", record)
-            (folder / "benchmark.md").write_text(markdown(record))
-            show(measured, results)
+            text = report.write(runs.read_json(folder / "benchmark.json"), folder)
+    print(text)
     console.say(f"record: {folder / 'benchmark.json'}")
     _complain(record)
 
 
-def _complain(record: dict[str, Any]) -> None:
-    """Ends with code 1 where a subject failed: a comparison without it is not the one asked for."""
-    failed = [
-        f"{SUBJECTS[name].title} failed on {case['label']}: {result['why']}"
-        for case in record["cases"]
-        for name, result in case["results"].items()
-        if result.get("status") == "failed"
-    ]
-    if failed:
-        raise SystemExit("\n".join(failed))
+def _measured(
+    options: Options, reviews: Reviews, folder: pathlib.Path, bar: Progress
+) -> Iterator[dict[str, Any]]:
+    """The cases of all studies, measured, one by one."""
+    cases = [one for study in options.study for one in expand(study, options)]
+    task = bar.add_task("", total=len(cases))
+    for number, (label, named, case) in enumerate(cases, 1):
+
+        def advance(doing, share, label=label):
+            bar.update(task, advance=share, description=f"{label}: {doing}")
+
+        plan = _plan(options, named, case, folder)
+        measured = measure(case, rows_for(case, options, reviews), plan, advance)
+        bar.update(task, completed=number)
+        console.say(f"{label}: measured ({number} of {len(cases)})")
+        yield named | {"label": label, "case": case} | measured
 
 
-def expand(options: Options) -> Iterable[tuple[str, Case]]:
-    """Every case with its name."""
-    for cell in options.cells:
+def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Plan:
+    # In a large case a few rows are enough; elsewhere a full batch spares its own compilation.
+    large = case.batch * case.steps > Options.batch * Options.maxlen
+    place = "-".join(str(part) for part in (*named.values(), case.config.cell) if part is not None)
+    return Plan(
+        subjects_of(named["study"], case.config.cell, options),
+        options.rounds,
+        options.seconds,
+        min(case.batch, 64) if large else case.batch,
+        trace=folder / "trace" / place if options.trace else None,
+        hlo=folder / "hlo" / f"{place}.txt" if options.hlo else None,
+    )
+
+
+def subjects_of(study: str, cell: str, options: Options) -> tuple[str, ...]:
+    """Who takes part in a case."""
+    chosen = STUDIES[study]
+    if options.subjects:
+        return options.subjects
+    return chosen.guest if chosen.guest and cell not in PRESETS else chosen.subjects
+
+
+def expand(study: str, options: Options) -> Iterator[tuple[str, dict[str, Any], Case]]:
+    """Every case of a study: its label, what names it in the record, and the work."""
+    guests = ("gru",) if STUDIES[study].guest and not options.quick else ()
+    for cell in options.cells or (*PRESETS, *guests):
         config = PRESETS.get(cell, ModelConfig(cell=cell))
         config = dataclasses.replace(config, vocab_size=options.num_words)
-        base = Case(config, options.batch, options.maxlen, masked=options.rows == "real")
-        for value in SWEEPS[options.sweep]:
-            yield _varied(base, options.sweep, value)
+        masked = options.rows == "real" or study == "packing"
+        base = Case(config, options.batch, options.maxlen, masked)
+        for value in STUDIES[study].values:
+            case = _varied(base, study, value)
+            yield _label(case), {"study": study, "value": value}, case
 
 
-def _varied(case: Case, sweep: str, value: int | None) -> tuple[str, Case]:
-    if sweep == "features":
-        features = (value, value // 2)
-        case = dataclasses.replace(case, config=dataclasses.replace(case.config, features=features))
-    elif sweep != "none":
-        case = dataclasses.replace(case, **{sweep: value})
+def _varied(case: Case, study: str, value: int | None) -> Case:
+    if study == "features":
+        config = dataclasses.replace(case.config, features=(value, max(value // 2, 1)))
+        return dataclasses.replace(case, config=config)
+    field = {"packing": "steps"}.get(study, study)
+    return case if value is None else dataclasses.replace(case, **{field: value})
+
+
+def _label(case: Case) -> str:
     widths = "-".join(str(features) for features in case.config.features)
-    return f"{case.config.cell} {widths}, B={case.batch}, T={case.steps}", case
+    label = f"{case.config.cell} {widths}, B={case.batch}, T={case.steps}"
+    return label + (", padded reviews" if case.masked else "")
 
 
 def rows_for(case: Case, options: Options, reviews: Reviews) -> dict[str, np.ndarray]:
@@ -145,239 +196,16 @@ def rows_for(case: Case, options: Options, reviews: Reviews) -> dict[str, np.nda
     return {"ids_NT": ids_NT[rows_N % len(ids_NT)], "label_N": label_N[rows_N % len(label_N)]}
 
 
-class Process:
-    """A subject's process, asked one thing at a time."""
-
-    def __init__(self, name: str, folder: str):
-        self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rnnsent.peers.worker", name, folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            env=os.environ | environment(name),
-        )
-
-    def ask(self, do: str, **arguments) -> dict[str, Any]:
-        """The answer to one request; ``RuntimeError`` with its last words where it died."""
-        try:
-            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if answer:
-            return json.loads(answer)
-        self.errors.seek(0)
-        raise RuntimeError((self.errors.read().strip().splitlines() or ["it ended"])[-1])
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.stdout.close()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.errors.close()
-
-
-def measure(
-    case: Case, rows: dict[str, np.ndarray], options: Options, bar: Progress
-) -> dict[str, Any]:
-    """All subjects on one case: what became of each, and the raw samples."""
-    with tempfile.TemporaryDirectory(prefix="rnnsent-benchmark-") as folder:
-        pathlib.Path(folder, "case.json").write_text(json.dumps(dataclasses.asdict(case)))
-        np.savez(pathlib.Path(folder, "rows.npz"), **rows)
-        # A sweep repeats what was checked at full size, so a part of the rows is enough.
-        checked = case.batch if options.sweep == "none" else min(case.batch, 64)
-        processes, results = {}, {}
-        task = bar.add_task("preparing", total=len(options.subjects) + 2)
-        try:
-            reference = processes["reference"] = Process("reference", folder)
-            reference.ask("reference", rows=checked)
-            processes.pop("reference").close()
-            bar.advance(task)
-            limit = Process("limit", folder)
-            processes["limit"] = limit
-            results["limit"] = limit.ask("limit") | limit.ask("bandwidth")
-            bar.advance(task)
-            for name in options.subjects:
-                bar.update(task, description=f"{SUBJECTS[name].title}: compile and check")
-                results[name] = _prepare(name, folder, processes, options, checked)
-                bar.advance(task)
-            samples = _samples(processes, options, bar)
-            for name, process in processes.items():
-                if name != "limit":
-                    results[name]["memory"] = process.ask("memory")
-        finally:
-            bar.remove_task(task)
-            for process in processes.values():
-                process.close()
-    return {"results": results, "samples": samples, "floor": floor(case, samples, results["limit"])}
-
-
-def _prepare(name, folder, processes, options, checked) -> dict[str, Any]:
-    """Checks a subject and warms it up; it takes part only where its status is "measured"."""
-    if gone := missing(name):
-        return {"status": "skipped", "why": f"not installed: {', '.join(gone)}"}
-    process = processes[name] = Process(name, folder)
-    try:
-        result = process.ask("prepare", rows=checked)
-        for part, allowed in TOLERANCE.items():
-            if not result["errors"][part] <= allowed:
-                why = f"{part} differ from the reference by {result['errors'][part]:.1e}"
-                raise RuntimeError(why)
-        result["first_seconds"] = {
-            task: process.ask("sample", task=task, steps=1)["seconds"] for task in TASKS
-        }
-        for task in TASKS:
-            process.ask("sample", task=task, steps=2)
-    except RuntimeError as error:
-        processes.pop(name).close()
-        return {"status": "failed", "why": str(error)}
-    return {"status": "measured", **result}
-
-
-def _samples(processes: dict, options: Options, bar: Progress) -> dict[str, dict[str, list]]:
-    """Per task, the raw samples of every process in seconds per step, taken in turns."""
-    steps = {"train": options.train_steps, "infer": options.infer_steps}
-    out = {}
-    for name, title in TASKS.items():
-        task = bar.add_task(f"{title}, in turns", total=options.rounds * len(processes))
-        subjects = {
-            subject: _asker(process, subject, name, steps[name])
-            for subject, process in processes.items()
-        }
-        out[name] = timing.interleave(subjects, options.rounds, lambda task=task: bar.advance(task))
-        bar.remove_task(task)
-    return out
-
-
-def _asker(process: Process, subject: str, task: str, steps: int):
-    if subject == "limit":
-        return lambda: process.ask("bound", task=task)
-    return lambda: process.ask("sample", task=task, steps=steps)["seconds"]
-
-
-def floor(case: Case, samples: dict, limit: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Per task, the seconds that a step takes at the least, and what they are made of.
-
-    Products and element-wise work share a core's units, so they add up; memory works meanwhile.
-    The machine's best sample counts: a limit is not made by what disturbed the measurement.
-    """
-    out = {}
-    for task, taken in samples.items():
-        parts = {
-            part: timing.summarise([sample[part] for sample in taken["limit"]]).low
-            for part in ("products", "elements")
-        }
-        size = case.config, case.batch, case.steps
-        flops = costs.flops(*size, train=task == "train")
-        traffic = costs.traffic_bytes(*size, train=task == "train")
-        parts["memory"] = traffic / limit["bytes_per_second"]
-        seconds = max(parts["products"] + parts["elements"], parts["memory"])
-        rate = flops / parts["products"]
-        out[task] = {"seconds": seconds, "flops_per_second": rate, "flops": flops, **parts}
-    return out
-
-
-HEAD = ("subject", "ms, median", "min-max", "x rnnsent", "x floor", "reviews/s", "first call, s")
-"""Columns: the median as a multiple of rnnsent's and of the floor; what compiling adds shows in
-the first call."""
-
-
-def table(measured: dict[str, Any], task: str) -> list[list[str]]:
-    """A row per measured subject: ``HEAD``, and in training the peak of resident memory."""
-    samples, bound = measured["samples"][task], measured["floor"][task]["seconds"]
-    out = []
-    for name, result in measured["results"].items():
-        if name == "limit":
-            continue
-        if result["status"] != "measured":
-            continue
-        summary = timing.summarise(samples[name])
-        ours = timing.summarise(samples["rnnsent"]).median if "rnnsent" in samples else float("nan")
-        peak = result["memory"]["resident"] or float("nan")
-        row = [
-            SUBJECTS[name].title,
-            f"{summary.median * 1e3:.1f}",
-            f"{summary.low * 1e3:.1f}-{summary.high * 1e3:.1f}",
-            f"{summary.median / ours:.2f}",
-            f"{summary.median / bound:.2f}",
-            f"{measured['case'].batch / summary.median:,.0f}",
-            f"{result['first_seconds'][task]:.1f}",
-        ]
-        out.append([*row, f"{peak / 1e6:,.0f}"] if task == "train" else row)
-    return out
-
-
-def not_measured(measured: dict[str, Any]) -> list[str]:
-    """A line for every subject that took no part, with the reason."""
-    return [
-        f"{SUBJECTS[name].title}: {result['status']}: {result['why']}"
-        for name, result in measured["results"].items()
-        if name != "limit" and result["status"] != "measured"
-    ]
-
-
-def _floor_line(bound: dict[str, float]) -> str:
-    return (
-        f"floor {bound['seconds'] * 1e3:.1f} ms: matrix products {bound['products'] * 1e3:.1f} "
-        f"(at {bound['flops_per_second'] / 1e9:.0f} GFLOP/s), tanh and sigmoid "
-        f"{bound['elements'] * 1e3:.1f}; memory traffic meanwhile {bound['memory'] * 1e3:.1f}"
-    )
-
-
-def show(measured: dict[str, Any], out: Console) -> None:
-    """Prints one case: a table per task."""
-    for task, title in TASKS.items():
-        shown = Table(title=f"{measured['label']}: {title}")
-        shown.caption = _floor_line(measured["floor"][task])
-        for column in _head(task):
-            shown.add_column(column, justify="left" if column == "subject" else "right")
-        for row in table(measured, task):
-            shown.add_row(*row)
-        out.print(shown)
-    for line in not_measured(measured):
-        out.print(line, soft_wrap=True)
-
-
-def _head(task: str) -> tuple[str, ...]:
-    return (*HEAD, "peak MB") if task == "train" else HEAD
-
-
-def markdown(record: dict[str, Any]) -> str:
-    """The whole record for reading: machine, versions, tables, how the subjects were set up."""
-    provenance = record["provenance"]
-    versions = provenance["versions"] | {
-        package: version
+def _complain(record: dict[str, Any]) -> None:
+    """Ends with code 1 where a subject failed: a comparison without it is not the one asked for."""
+    failed = [
+        f"{SUBJECTS[name].title} failed on {case['label']}: {result['why']}"
         for case in record["cases"]
-        for result in case["results"].values()
-        for package, version in result.get("versions", {}).items()
-    }
-    lines = [
-        "# Benchmark",
-        "",
-        f"- machine: {provenance['device']['name']}",
-        f"- versions: {', '.join(f'{k} {v}' for k, v in versions.items() if v)}",
-        f"- revision: {provenance['git']}, started {provenance['started']}",
-        f"- rows: {record['settings'].rows}, of {provenance['data']['title']}",
+        for name, result in case["results"].items()
+        if result["status"] == "failed"
     ]
-    for case in record["cases"]:
-        for task, title in TASKS.items():
-            lines += ["", f"## {case['label']}: {title}", ""]
-            lines += ["| " + " | ".join(_head(task)) + " |", "|---" * len(_head(task)) + "|"]
-            lines += ["| " + " | ".join(row) + " |" for row in table(case, task)]
-            lines += ["", _floor_line(case["floor"][task])]
-        lines += [f"\n{line}" for line in not_measured(case)]
-    lines += ["", "## How the subjects were set up", ""]
-    for name in record["settings"].subjects:
-        settings = [case["results"][name].get("setting") for case in record["cases"]]
-        notes = [note for note in (*settings[:1], SUBJECTS[name].difference) if note]
-        lines.append(f"- {SUBJECTS[name].title}: {'; '.join(notes) or 'not measured'}")
-    return "\n".join(lines) + "\n"
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 Each runs in a process of its own, as in the benchmark: Keras has one backend per process.
 """
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import pytest
+from jax.experimental import rnn
 
-from rnnsent import peers
-from rnnsent.peers import worker
+from rnnsent import model, peers, recurrence, training
+from rnnsent.peers import ours, worker
 
 SCRIPT = """
 import dataclasses, json, sys
@@ -43,7 +47,7 @@ def check(case):
     return errors | {"trained": trained_B.tolist(), "moved": float(abs(trained_B - logits_B).max())}
 
 results = {}
-for cell in ("simple_rnn", "lstm", "gru"):
+for cell in sys.argv[2:]:
     config = model.ModelConfig(
         cell=cell, features=(5, 4), head=3, vocab_size=40, embedding_size=3, dropout=0.0
     )
@@ -64,8 +68,9 @@ def results():
         if gone := peers.missing(name):
             pytest.skip(f"not installed: {', '.join(gone)}")
         if name not in found:
+            cells = ("lstm",) if name == VARIANT else ("simple_rnn", "lstm", "gru")
             found[name] = subprocess.run(
-                [sys.executable, "-c", SCRIPT, name],
+                [sys.executable, "-c", SCRIPT, name, *cells],
                 env=os.environ | worker.environment(name),
                 capture_output=True,
                 text=True,
@@ -76,8 +81,15 @@ def results():
     return get
 
 
+VARIANT = "rnnsent-stored"
+"""One of rnnsent's implementations stands for all: their train step is the same."""
+
 # torch.compile takes minutes to compile these cases; the benchmark checks it before timing it.
-NAMES = [name for name in peers.SUBJECTS if name != "torch-compile"]
+NAMES = [
+    name
+    for name, spec in peers.SUBJECTS.items()
+    if name in ("rnnsent", VARIANT) or not (spec.ours or spec.gpu or name == "torch-compile")
+]
 
 
 @pytest.mark.slow
@@ -93,7 +105,7 @@ def test_same_logits_and_gradients(name, results):
 def test_same_training_steps(name, results):
     ours = results("rnnsent")
     for case, result in results(name).items():
-        if case == "dropout":  # it trains, each on draws of its own
+        if case == "dropout" and name != VARIANT:  # it trains, each on draws of its own
             continue
         # PyTorch's layers and Keras's GRU have a second bias that trains too; PyTorch's Adam has
         # its epsilon elsewhere (training.optimizer).
@@ -109,6 +121,70 @@ def test_a_peer_that_is_not_installed_is_named(monkeypatch):
     assert peers.missing("absent") == ["no_such_module_here"]
 
 
+CONFIG = model.ModelConfig(
+    cell="lstm", features=(5, 4), head=3, vocab_size=40, embedding_size=3, dropout=0.0
+)
+
+
+def test_only_a_gpu_runs_what_needs_one(monkeypatch):
+    case = peers.Case(CONFIG)
+    assert peers.unavailable("jax-cudnn", case) == "needs a GPU"
+    assert peers.unavailable("rnnsent-fused", case) == "needs a GPU"
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert peers.unavailable("jax-cudnn", case) == ""
+    gru = peers.Case(dataclasses.replace(CONFIG, cell="gru"))
+    assert peers.unavailable("jax-cudnn", gru) == "has no gru"
+
+
+def test_an_implementation_is_timed_once_and_only_where_there_is_one(monkeypatch):
+    case, chosen = peers.Case(CONFIG), recurrence.resolve("auto")
+    assert "automatic choice" in peers.unavailable(f"rnnsent-{chosen}", case)
+    assert peers.unavailable("rnnsent-stored", case) == ""
+    monkeypatch.setattr(recurrence, "IMPLEMENTATIONS", ("auto", chosen))
+    assert "no implementation" in peers.unavailable("rnnsent-stored", case)
+
+
+def test_every_implementation_is_a_subject():
+    timed = {spec.options.get("implementation") for spec in peers.SUBJECTS.values() if spec.ours}
+    assert set(recurrence.IMPLEMENTATIONS) - {"auto"} <= timed
+
+
+def test_cudnns_weights_and_rows_are_rnnsents(monkeypatch):
+    """cuDNN needs a GPU; JAX's own reference of it takes the same arguments."""
+
+    def on_any_machine(x_BTE, h_LBH, c_LBH, weights, length_B, *, precision, **sizes):
+        own = {key: sizes[key] for key in ("input_size", "hidden_size", "num_layers")}
+        parts = rnn.unpack_lstm_weights(weights, **own, bidirectional=False)
+        return rnn.lstm_ref(x_BTE, h_LBH, c_LBH, *parts, length_B, *sizes.values())
+
+    monkeypatch.setattr(rnn, "lstm", on_any_machine)
+    rng = np.random.default_rng(0)
+    ids_NT = rng.integers(1, 40, (4, 6)).astype(np.int32)
+    ids_NT[np.arange(6) < 6 - np.array([6, 1, 2, 5])[:, None]] = 0
+    label_N = np.array([0, 1, 1, 0], np.int32)
+    params = model.init(CONFIG, jax.random.key(0))
+    params = jax.tree.map(lambda a: np.float32(rng.normal(size=a.shape) * 0.5), params)
+    logits_B, grads = ours.exact(CONFIG, params, ids_NT, label_N)
+    case = peers.Case(CONFIG, batch=4, steps=6, masked=True)
+    subject = peers.build("jax-cudnn", case, params, ids_NT, label_N)
+    exact = {"logits": logits_B, **worker.flatten(grads)}
+    errors = worker.differences(*subject.reference(ids_NT, label_N), exact)
+    assert errors["logits"] < 5e-6 and errors["gradients"] < 2e-5
+
+
+def test_steps_run_are_those_of_each_micro_batchs_longest_row():
+    length_SB = np.array([[1, 9, 2, 8, 3, 7], [5, 5, 5, 1, 1, 1]])
+    layout = training.plan(6, devices=2, micro_batch=2)
+    assert (layout.parts, layout.rows) == (2, 8)
+    expected = []
+    for row in ([1, 9, 2, 8], [3, 7, 0, 0], [5, 5, 5, 1], [1, 1, 0, 0]):
+        row = sorted(row)
+        expected += [max(row[:2]), max(row[2:])]
+    assert ours.steps_of_training(length_SB, layout) == np.mean(expected)
+    # All rows by length, six at a time, on two devices: 1 1 1 | 1 2 3 and 5 5 5 | 7 8 9.
+    assert ours.steps_of_inference(length_SB, 2) == np.mean([1, 3, 5, 9])
+
+
 def test_importing_the_peers_imports_none_of_them():
     code = "import sys, rnnsent.peers.worker; print([m for m in sys.modules if '.' not in m])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
@@ -117,8 +193,6 @@ def test_importing_the_peers_imports_none_of_them():
 
 
 def test_a_difference_is_measured_against_the_leafs_largest_entry():
-    import numpy as np
-
     exact = {"logits": np.zeros(2), "a/kernel": np.array([4.0, 0.0]), "a/bias": np.ones(2)}
     grads = {"a": {"kernel": np.array([4.0, 1.0]), "bias": np.ones(2)}}
     found = worker.differences(np.array([0.0, -0.5]), grads, exact)

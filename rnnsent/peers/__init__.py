@@ -6,6 +6,6 @@ of its own subject (:mod:`rnnsent.peers.worker`): Keras has one backend per proc
 memory are not shared.
 """
 
-from rnnsent.peers.case import SUBJECTS, Case, Spec, Subject, build, missing
+from rnnsent.peers.case import SUBJECTS, Case, Spec, Subject, build, missing, unavailable
 
-__all__ = ["SUBJECTS", "Case", "Spec", "Subject", "build", "missing"]
+__all__ = ["SUBJECTS", "Case", "Spec", "Subject", "build", "missing", "unavailable"]

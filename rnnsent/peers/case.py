@@ -5,8 +5,10 @@ import importlib
 import importlib.util
 from typing import Any, Protocol
 
+import jax
 import numpy as np
 
+from rnnsent import recurrence
 from rnnsent.model import ModelConfig
 
 
@@ -20,12 +22,14 @@ class Case:
       steps: T, steps of time in a row.
       masked: whether rows may hold padding (on the left, as the notebook has it). Without it all T
         steps are real and the peers are spared every mask; rnnsent masks all the same.
+      seeds: models that train side by side, each on batches of B rows.
     """
 
     config: ModelConfig
     batch: int = 512
     steps: int = 132
     masked: bool = False
+    seeds: int = 1
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Case":
@@ -42,6 +46,10 @@ class Subject(Protocol):
 
     Attributes:
       setting: how it was configured, in a few words.
+
+    A subject that compiles its train step ahead also has ``program``, what it compiled
+    (``jax.stages.Compiled``); ``compile_seconds``, how long that took; and ``devices``, how many it
+    runs on. Where they are missing, compiling is what the first call takes beyond a later one.
     """
 
     setting: str
@@ -67,6 +75,9 @@ class Spec:
       environment: variables its process starts with.
       options: more keyword arguments of the factory.
       difference: where its work is not quite rnnsent's.
+      gpu: whether it runs on a GPU only.
+      cells: the cells it has; empty for all.
+      ours: whether it is an implementation of rnnsent's.
     """
 
     title: str
@@ -75,12 +86,26 @@ class Spec:
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     difference: str = ""
+    gpu: bool = False
+    cells: tuple[str, ...] = ()
+    ours: bool = False
 
 
 _LESS = "no recurrent dropout (its layers have none): slightly less work"
 
+
+def _variant(title: str, implementation: str, recompute: bool = True, **more) -> Spec:
+    options = {"implementation": implementation, "recompute": recompute}
+    return Spec(f"rnnsent: {title}", "ours:Variant", options=options, ours=True, **more)
+
+
 SUBJECTS: dict[str, Spec] = {
-    "rnnsent": Spec("rnnsent", "ours:Rnnsent"),
+    "rnnsent": Spec("rnnsent", "ours:Rnnsent", ours=True),
+    "rnnsent-packed": _variant("packed", "packed"),
+    "rnnsent-scan": _variant("scan", "scan"),
+    "rnnsent-stored": _variant("scan, plain autodiff", "scan", recompute=False),
+    "rnnsent-cudnn": _variant("cuDNN", "cudnn", gpu=True, cells=("lstm",)),
+    "rnnsent-fused": _variant("fused kernel", "fused", gpu=True, cells=("simple_rnn", "lstm")),
     "flax": Spec("Flax nn.RNN", "flax_rnn:FlaxRNN", difference=_LESS),
     "keras-jax": Spec("Keras on JAX", "keras_rnn:KerasRNN", ("keras",), {"KERAS_BACKEND": "jax"}),
     "keras-tensorflow": Spec(
@@ -97,8 +122,37 @@ SUBJECTS: dict[str, Spec] = {
         options={"compiled": True},
         difference=_LESS,
     ),
+    "jax-cudnn": Spec(
+        "jax.experimental.rnn (cuDNN)",
+        "cudnn_rnn:CudnnLSTM",
+        difference=_LESS,
+        gpu=True,
+        cells=("lstm",),
+    ),
 }
-"""rnnsent and its peers, by the name that ``--subjects`` takes."""
+"""rnnsent, its implementations, and its peers, by the name that ``--subjects`` takes."""
+
+
+def unavailable(name: str, case: Case) -> str:
+    """Why a subject does not take part in a case on JAX's backend; empty where it does."""
+    spec = SUBJECTS[name]
+    if spec.gpu and jax.default_backend() != "gpu":
+        return "needs a GPU"
+    if gone := missing(name):
+        return f"not installed: {', '.join(gone)}"
+    if spec.cells and case.config.cell not in spec.cells:
+        return f"has no {case.config.cell}"
+    if spec.ours and spec.options:
+        return _superfluous(**spec.options)
+    return ""
+
+
+def _superfluous(implementation: str, recompute: bool) -> str:
+    if implementation not in recurrence.IMPLEMENTATIONS:
+        return f"this version of rnnsent has no implementation {implementation!r}"
+    if recompute and implementation == recurrence.resolve("auto"):
+        return "the automatic choice on this machine, measured as rnnsent"
+    return ""
 
 
 def missing(name: str) -> list[str]:

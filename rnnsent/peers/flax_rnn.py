@@ -1,5 +1,6 @@
 """The classifier as a Flax user writes it: ``nn.RNN`` over Flax's own cells, one jitted step."""
 
+import functools
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from rnnsent import training
+from rnnsent import timing, training
 from rnnsent.model import ModelConfig
 from rnnsent.peers.case import Case
 
@@ -47,7 +48,7 @@ class FlaxRNN:
 
     def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
         self.case, self.model = case, Classifier(case.config)
-        self.params = jax.device_put(to_flax(case.config, params))
+        self.params = jax.device_put(self._to_own(params))
         self.optimizer = training.optimizer()
         self.opt_state = self.optimizer.init(self.params)
         self.key, self.at = jax.random.key(0), 0
@@ -55,8 +56,13 @@ class FlaxRNN:
             jax.device_put((*self._inputs(ids_NT[i : i + case.batch]), label_N[i : i + case.batch]))
             for i in range(0, len(label_N), case.batch)
         ]
-        self.step = jax.jit(self._step, donate_argnums=(0, 1))
         self.forward = jax.jit(self._logits)
+
+    def _to_own(self, params: Any) -> dict:
+        return to_flax(self.case.config, params)
+
+    def _from_own(self, params: Any) -> dict:
+        return from_flax(self.case.config, params)
 
     def _inputs(self, ids_BT):
         """Ids and, where rows may hold padding, packed ids and their lengths."""
@@ -86,24 +92,29 @@ class FlaxRNN:
         ids_BT, length_B = self._inputs(ids_BT)
         logits_B = self.forward(self.params, ids_BT, length_B)
         grads = jax.jit(jax.grad(self._loss))(self.params, ids_BT, length_B, label_B)
-        return np.asarray(logits_B), from_flax(self.case.config, grads)
+        return np.asarray(logits_B), self._from_own(grads)
+
+    @functools.cached_property
+    def program(self) -> jax.stages.Compiled:
+        """The compiled train step."""
+        step = jax.jit(self._step, donate_argnums=(0, 1))
+        arguments = (self.params, self.opt_state, *self.batches[0], self.key)
+        program, self.compile_seconds = timing.compile(step, *arguments)
+        return program
 
     def train(self, steps: int) -> None:
         for _ in range(steps):
             batch = self._next()
             key = jax.random.fold_in(self.key, self.at)
-            self.params, self.opt_state, loss = self.step(self.params, self.opt_state, *batch, key)
+            self.params, self.opt_state, loss = self.program(
+                self.params, self.opt_state, *batch, key
+            )
         jax.block_until_ready((self.params, loss))
 
     def infer(self, steps: int) -> None:
         logits = [self.forward(self.params, *self._next()[:2]) for _ in range(steps)]
         for logits_B in logits:
             np.asarray(logits_B)
-
-    def temporary_bytes(self) -> int:
-        """What XLA sets aside for the train step, beside arguments and results."""
-        lowered = self.step.lower(self.params, self.opt_state, *self.batches[0], self.key)
-        return lowered.compile().memory_analysis().temp_size_in_bytes
 
 
 def to_flax(config: ModelConfig, params: Any) -> dict:

@@ -1,16 +1,21 @@
-"""rnnsent as a subject: the very train step and prediction that its users run."""
+"""rnnsent as a subject: the very train step and prediction that its users run, and variants."""
 
+import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnsent import devices, training
+from rnnsent import costs, devices, recurrence, timing, training
+from rnnsent.devices import ROWS
 from rnnsent.model import SentimentClassifier
 from rnnsent.peers.case import Case
+
+_BY_ROWS = P(ROWS)
 
 
 class Rnnsent:
@@ -19,16 +24,21 @@ class Rnnsent:
     def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
         self.case, self.ids_NT = case, ids_NT
         self.mesh = devices.mesh()
+        self.devices = self.mesh.size
         self.optimizer = training.optimizer()
         micro_batch = training.default_micro_batch()
         self.layout = training.plan(case.batch, self.mesh.size, micro_batch)
-        everywhere = NamedSharding(self.mesh, P())
+        self.everywhere = NamedSharding(self.mesh, P())
         state = training.create_state(case.config, self.optimizer, 0)
         state = state.replace(params=params, opt_state=self.optimizer.init(params))
         rows = training.pack_rows(ids_NT), label_N, self._order(len(label_N))
-        self.state, *self.rows = jax.device_put((state, *rows), everywhere)
+        self.state, *self.rows = jax.device_put((state, *rows), self.everywhere)
         self.batches, self.at = len(label_N) // case.batch, 0
-        self.setting = f"{self.mesh.size} devices, micro-batch {self.layout.micro_batch}"
+        self.setting = self._setting(recurrence.resolve("auto"))
+
+    def _setting(self, implementation: str) -> str:
+        devices = f"{self.devices} device{'s' if self.devices > 1 else ''}"
+        return f"{implementation}, {devices}, micro-batch {self.layout.micro_batch}"
 
     def _order(self, rows: int) -> np.ndarray:
         order_SB = np.arange(rows, dtype=np.int32).reshape(-1, self.case.batch)
@@ -43,37 +53,14 @@ class Rnnsent:
             return total / len(label_B)
 
         ids_BT = training.pack_rows(ids_BT)
-        logits_B = training.predict(self.case.config, self.state.params, ids_BT)
+        logits_B = self._predict(ids_BT)
         return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self.state.params))
 
-    def train(self, steps: int) -> None:
-        while steps:
-            stop = min(self.at + steps, self.batches)
-            self.state, totals = self._dispatch(self.at, stop)
-            steps, self.at = steps - (stop - self.at), stop % self.batches
-        jax.block_until_ready((self.state, totals))
-
-    def _dispatch(self, start: int, stop: int):
-        return training.train_steps(
-            self.state,
-            *self.rows,
-            start,
-            stop,
-            config=self.case.config,
-            optimizer=self.optimizer,
-            layout=self.layout,
-            devices=self.mesh,
-        )
-
-    def infer(self, steps: int) -> None:
-        B = self.case.batch
-        rows_N = np.arange(self.at * B, (self.at + steps) * B) % len(self.ids_NT)
-        training.predict(self.case.config, self.state.params, self.ids_NT[rows_N], batch_size=B)
-        self.at = (self.at + steps) % self.batches
-
-    def temporary_bytes(self) -> int:
-        """What XLA sets aside on one device for the train step, beside arguments and results."""
-        lowered = training.train_steps.lower(
+    @functools.cached_property
+    def program(self) -> jax.stages.Compiled:
+        """The compiled train step."""
+        program, self.compile_seconds = timing.compile(
+            training.train_steps,
             self.state,
             *self.rows,
             0,
@@ -83,7 +70,177 @@ class Rnnsent:
             layout=self.layout,
             devices=self.mesh,
         )
-        return lowered.compile().memory_analysis().temp_size_in_bytes * self.mesh.size
+        return program
+
+    def train(self, steps: int) -> None:
+        while steps:
+            stop = min(self.at + steps, self.batches)
+            self.state, totals = self.program(self.state, *self.rows, self.at, stop)
+            steps, self.at = steps - (stop - self.at), stop % self.batches
+        jax.block_until_ready((self.state, totals))
+
+    def infer(self, steps: int) -> None:
+        self._predict(self.ids_NT[self._next_rows(steps)])
+
+    def _next_rows(self, steps: int) -> np.ndarray:
+        B, first = self.case.batch, self.at
+        self.at = (self.at + steps) % self.batches
+        return np.arange(first * B, (first + steps) * B) % len(self.ids_NT)
+
+    def _predict(self, ids_NT: np.ndarray) -> np.ndarray:
+        config, params = self.case.config, self.state.params
+        return training.predict(config, params, ids_NT, batch_size=self.case.batch)
+
+    def operations(self) -> dict[str, dict[str, float]]:
+        """Multiplications with additions and tanh or sigmoid of a step's forward pass and of the
+        whole program of its gradients, as FLOP and as elements: what is beyond three times the
+        forward products, or once its elements, was computed again."""
+        rows = self.layout.micro_batch
+        ids_BT, label_B = self.rows[0][:rows], self.rows[1][:rows]
+        ones_B, key = np.ones(len(label_B), np.float32), jax.random.key(0)
+
+        def loss(params):
+            more = {"dropout_key": key, "rows_B": jnp.arange(len(label_B))}
+            sums = training.loss_sums(self.case.config, params, ids_BT, label_B, ones_B, **more)
+            return sums[0]
+
+        counted = {"forward": loss, "gradient": jax.grad(loss)}
+        scale = self.case.batch / len(label_B)
+        return {
+            name: costs.executed(function, self.state.params, steps=self.case.steps).scaled(scale)
+            for name, function in counted.items()
+        }
+
+    def steps_run(self) -> dict[str, float]:
+        """Steps of time that a micro-batch takes on average, of T, per task; real ones in a row."""
+        length_SB = (self.ids_NT != 0).sum(1).reshape(-1, self.case.batch)
+        return {
+            "train": steps_of_training(length_SB, self.layout),
+            "infer": steps_of_inference(length_SB, self.devices),
+            "real": float(length_SB.mean()),
+        }
+
+
+def steps_of_training(length_SB: np.ndarray, layout: training.Plan) -> float:
+    """Mean over micro-batches of the longest row's length; see ``training.gradients``.
+
+    Args:
+      length_SB: real steps of each row, batch by batch.
+      layout: how a batch is spread over devices and micro-batches.
+    """
+    length_SB = np.pad(length_SB, ((0, 0), (0, layout.rows - layout.batch_size)))
+    shares = length_SB.reshape(len(length_SB), layout.devices, -1)
+    parts = np.sort(shares, axis=-1).reshape(*shares.shape[:2], layout.parts, layout.micro_batch)
+    return float(parts.max(-1).mean())
+
+
+def steps_of_inference(length_SB: np.ndarray, devices: int) -> float:
+    """The same for ``training.predict``, where rows of all batches are sorted by length."""
+    batch = length_SB.shape[1]
+    sorted_SB = np.sort(length_SB, axis=None).reshape(-1, batch)
+    sorted_SB = np.pad(sorted_SB, ((0, 0), (0, -batch % devices)))
+    return float(sorted_SB.reshape(-1, sorted_SB.shape[1] // devices).max(-1).mean())
+
+
+class Variant(Rnnsent):
+    """One implementation of the recurrence in the same train step, whatever ``auto`` stands for."""
+
+    def __init__(self, *args, implementation: str, recompute: bool = True):
+        super().__init__(*args)
+        self.model = _Model(self.case.config, implementation, recompute=recompute)
+        self.forward = jax.jit(self._spread(self._logits, P(), _BY_ROWS))
+        self.setting = self._setting(implementation) + ("" if recompute else ", no recomputation")
+
+    def _spread(self, function, *in_specs, out_specs=_BY_ROWS):
+        specs = {"in_specs": in_specs, "out_specs": out_specs, "check_vma": False}
+        return jax.shard_map(function, mesh=self.mesh, **specs)
+
+    def _logits(self, params, ids_bT):
+        return self.model.apply({"params": params}, ids_bT, right_padded=True)
+
+    def _loss(self, params, rows, key=None):
+        ids_bT, label_b, weight_b, rows_b = rows
+        logits_b = self.model.apply(
+            {"params": params},
+            ids_bT,
+            right_padded=True,
+            train=key is not None,
+            rows_B=rows_b,
+            rngs=None if key is None else {"dropout": key},
+        )
+        loss_b = optax.sigmoid_binary_cross_entropy(logits_b, label_b.astype(logits_b.dtype))
+        return (loss_b * weight_b).sum()
+
+    def _step(self, state, rows):
+        key = jax.random.fold_in(jax.random.fold_in(state.key, 1), state.step)
+
+        def part(grads, rows):
+            new = jax.grad(self._loss)(state.params, rows, key)
+            return jax.tree.map(jnp.add, grads, new), None
+
+        micro = self.layout.micro_batch
+        parts = jax.tree.map(lambda a: a.reshape(-1, micro, *a.shape[1:]), rows)
+        grads, _ = jax.lax.scan(part, jax.tree.map(jnp.zeros_like, state.params), parts)
+        grads = jax.tree.map(lambda g: g / self.case.batch, jax.lax.psum(grads, ROWS))
+        updates, opt_state = self.optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return state.replace(step=state.step + 1, params=params, opt_state=opt_state)
+
+    def _batch(self, index: int):
+        """Ids, labels, weights and row numbers of one batch."""
+        ids_NT, label_N, order_SB = self.rows
+        order_B = order_SB[index]
+        weight_B = (order_B >= 0).astype(jnp.float32)
+        return ids_NT[order_B], label_N[order_B], weight_B, jnp.arange(len(order_B))
+
+    def reference(self, ids_BT, label_B):
+        ids_BT, B = training.pack_rows(ids_BT), len(label_B)
+        rows = ids_BT, label_B, np.full(B, 1 / B, np.float32), np.arange(B)
+        grads = jax.jit(jax.grad(self._loss))(self.state.params, rows)
+        return self._predict(ids_BT), jax.tree.map(np.asarray, grads)
+
+    @functools.cached_property
+    def program(self) -> jax.stages.Compiled:
+        step = self._spread(self._step, P(), _BY_ROWS, out_specs=P())
+        self.stored = jax.device_put([self._batch(i) for i in range(self.batches)], self.everywhere)
+        step = jax.jit(step, donate_argnums=0)
+        program, self.compile_seconds = timing.compile(step, self.state, self.stored[0])
+        return program
+
+    def train(self, steps: int) -> None:
+        for _ in range(steps):
+            program = self.program
+            self.state = program(self.state, self.stored[self.at])
+            self.at = (self.at + 1) % self.batches
+        jax.block_until_ready(self.state)
+
+    def _predict(self, ids_NT: np.ndarray) -> np.ndarray:
+        rows = -(-min(self.case.batch, len(ids_NT)) // self.devices) * self.devices
+        ids_NT, out = training.pack_rows(ids_NT), []
+        for start in range(0, len(ids_NT), rows):
+            ids_bT = ids_NT[start : start + rows]
+            filled = np.pad(ids_bT, ((0, rows - len(ids_bT)), (0, 0)))
+            out.append(np.asarray(self.forward(self.state.params, filled))[: len(ids_bT)])
+        return np.concatenate(out)
+
+
+class _Model(SentimentClassifier):
+    """The classifier with more of the recurrence's options, the weights at the same places."""
+
+    recompute: bool = True
+
+    def setup(self):
+        super().setup()
+        options = {"implementation": self.implementation, "recompute": self.recompute}
+        config = self.config
+        self.variant = recurrence.Recurrent(
+            self.layer, config.dropout, config.recurrent_dropout, options
+        )
+
+    def __call__(self, ids_BT, mask_BT=None, **options):
+        x_BTE, mask_BT = self.embed(ids_BT, mask_BT)
+        carry, _ = self.variant(x_BTE, mask_BT, sequences=False, **options)
+        return self.head(carry[0])
 
 
 def exact(config, params: Any, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:

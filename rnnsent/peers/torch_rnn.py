@@ -27,7 +27,8 @@ class TorchRNN:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
         torch.manual_seed(0)
         self.case, self.at = case, 0
-        self.modules = modules(case.config, params)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.modules = modules(case.config, params).to(self.device)
         self.optimizer = torch.optim.Adam(self.modules.parameters(), lr=1e-3, eps=1e-7, fused=True)
         self.batches = [
             (*self._inputs(ids_NT[i : i + case.batch]), self._label(label_N[i : i + case.batch]))
@@ -43,14 +44,15 @@ class TorchRNN:
         import torch
 
         if not self.case.masked:
-            return torch.from_numpy(np.ascontiguousarray(ids_BT.T)), None
-        length_B = torch.from_numpy((ids_BT != 0).sum(1))
-        return torch.from_numpy(np.ascontiguousarray(training.pack_rows(ids_BT).T)), length_B
+            return torch.from_numpy(np.ascontiguousarray(ids_BT.T)).to(self.device), None
+        length_B = torch.from_numpy((ids_BT != 0).sum(1))  # stays on the host, as packing wants it
+        packed_TB = np.ascontiguousarray(training.pack_rows(ids_BT).T)
+        return torch.from_numpy(packed_TB).to(self.device), length_B
 
     def _label(self, label_B: np.ndarray):
         import torch
 
-        return torch.from_numpy(label_B.astype(np.float32))
+        return torch.from_numpy(label_B.astype(np.float32)).to(self.device)
 
     def _next(self):
         self.at += 1
@@ -69,14 +71,18 @@ class TorchRNN:
         loss.backward()
         grads = from_torch(self.case.config, self.modules)
         self.optimizer.zero_grad()
-        return logits_B.detach().numpy(), grads
+        return logits_B.detach().cpu().numpy(), grads
 
     def train(self, steps: int) -> None:
+        import torch
+
         for _ in range(steps):
             self.optimizer.zero_grad()
             loss, _ = self._loss(*self._next(), train=True)
             loss.backward()
             self.optimizer.step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
 
     def infer(self, steps: int) -> None:
         import torch
@@ -84,7 +90,7 @@ class TorchRNN:
         with torch.inference_mode():
             for _ in range(steps):
                 ids_TB, length_B, _ = self._next()
-                self.forward(self.modules, self.case.config, ids_TB, length_B, False).numpy()
+                self.forward(self.modules, self.case.config, ids_TB, length_B, False).cpu().numpy()
 
 
 _LAYERS = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
@@ -133,19 +139,22 @@ def _to_torch(layer: Any) -> dict[str, np.ndarray]:
 
 def from_torch(config: ModelConfig, modules) -> dict:
     """The gradients that ``modules`` hold, in rnnsent's layout."""
-    out = {"embedding": {"embedding": modules["embedding"].weight.grad.numpy()}}
+    out = {"embedding": {"embedding": modules["embedding"].weight.grad.cpu().numpy()}}
     for i in range(len(config.features)):
         layer = modules[f"layer_{i}"]
         out[f"layer_{i}"] = {
-            "kernel": layer.weight_ih_l0.grad.numpy().T,
-            "recurrent_kernel": layer.weight_hh_l0.grad.numpy().T,
-            "bias": layer.bias_ih_l0.grad.numpy(),
+            "kernel": layer.weight_ih_l0.grad.cpu().numpy().T,
+            "recurrent_kernel": layer.weight_hh_l0.grad.cpu().numpy().T,
+            "bias": layer.bias_ih_l0.grad.cpu().numpy(),
         }
         if config.cell == "gru":
-            new_bias = layer.bias_hh_l0.grad.numpy()[-config.features[i] :]
+            new_bias = layer.bias_hh_l0.grad.cpu().numpy()[-config.features[i] :]
             out[f"layer_{i}"]["new_bias"] = new_bias
     for name in ("hidden", "logit"):
-        weight, bias = modules[name].weight.grad.numpy().T, modules[name].bias.grad.numpy()
+        weight, bias = (
+            modules[name].weight.grad.cpu().numpy().T,
+            modules[name].bias.grad.cpu().numpy(),
+        )
         out[name] = {"kernel": weight, "bias": bias}
     return out
 

@@ -12,9 +12,10 @@ import pathlib
 import sys
 from typing import Any
 
+import jax
 import numpy as np
 
-from rnnsent import devices, timing
+from rnnsent import costs, devices, timing
 from rnnsent.peers.case import SUBJECTS, Case, build
 
 
@@ -58,8 +59,6 @@ class Worker:
 
     def reference(self, rows: int) -> dict[str, Any]:
         """Writes fresh parameters and, in float64, their exact logits and gradients."""
-        import jax
-
         from rnnsent import model
         from rnnsent.peers import ours
 
@@ -75,16 +74,30 @@ class Worker:
         np.savez(self.folder / "reference.npz", logits=logits_B, **flatten(grads))
         return {"dtype": str(logits_B.dtype)}
 
-    def prepare(self, rows: int) -> dict[str, Any]:
-        """Builds the subject and compares its results on the first rows with the reference."""
+    def build(self) -> dict[str, Any]:
+        """Imports the subject's library and gives it weights and rows; nothing is compiled."""
         with np.load(self.folder / "params.npz") as flat:
             params = unflatten(dict(flat))
         self.subject = build(self.name, self.case, params, self.ids_NT, self.label_N)
+        return {"setting": self.subject.setting, "versions": _versions()}
+
+    def check(self, rows: int) -> dict[str, Any]:
+        """Compares logits and gradients of the first rows with the reference; before training."""
         computed = self.subject.reference(self.ids_NT[:rows], self.label_N[:rows])
         with np.load(self.folder / "reference.npz") as exact:
             errors = differences(*computed, dict(exact))
         timing.reset_peak()
-        return {"errors": errors, "setting": self.subject.setting, "versions": _versions()}
+        return errors
+
+    def warm(self, task: str, seconds: float) -> dict[str, float]:
+        """First calls: how long compiling takes, and how many steps make a sample of ``seconds``.
+
+        Compiling is what the subject measured itself, or what the first call took beyond the next.
+        """
+        first, again = (self.sample(task, 1)["seconds"] for _ in range(2))
+        compiling = getattr(self.subject, "compile_seconds", None) if task == "train" else None
+        compiling = max(first - again, 0.0) if compiling is None else compiling
+        return {"compile_seconds": compiling, "steps": timing.repeats(again, seconds)}
 
     def sample(self, task: str, steps: int) -> dict[str, float]:
         """Seconds per step of ``steps`` steps of "train" or "infer"."""
@@ -92,24 +105,43 @@ class Worker:
         return {"seconds": timing.seconds(lambda: run(steps)) / steps}
 
     def memory(self) -> dict[str, int | None]:
-        """Peak resident size since the check, and what XLA sets aside for a train step."""
-        temporary = getattr(self.subject, "temporary_bytes", lambda: None)()
+        """Peak resident size since the check, and what XLA sets aside for a train step.
+
+        The latter is beside arguments and results, summed over devices; None for other compilers.
+        """
+        program, temporary = getattr(self.subject, "program", None), None
+        if program is not None:
+            temporary = program.memory_analysis().temp_size_in_bytes
+            temporary *= getattr(self.subject, "devices", 1)
         return {"resident": timing.peak_resident_bytes(), "temporary": temporary}
+
+    def counts(self) -> dict[str, Any]:
+        """What rnnsent's own step counts of itself: operations, and steps of time run."""
+        operations = self.subject.operations()
+        return {
+            "operations": {name: counted._asdict() for name, counted in operations.items()},
+            "steps_run": self.subject.steps_run(),
+        }
+
+    def trace(self, path: str) -> None:
+        """Profiles two training steps into a folder, for TensorBoard or Perfetto."""
+        with jax.profiler.trace(path):
+            self.subject.train(2)
+
+    def hlo(self, path: str) -> None:
+        """Writes the train step as XLA compiled it."""
+        pathlib.Path(path).write_text(self.subject.program.as_text())
 
     def limit(self) -> dict[str, Any]:
         """Becomes the machine's limit on this case, to be asked for samples by ``bound``."""
-        import jax
-
-        from rnnsent import costs
-
         case, cores = self.case, jax.local_device_count()
         share = -(-case.batch // cores)
         rows = min(share, 256)  # a core's cache holds the operands, and they fill its units
-        times = case.steps * share / rows
+        times = case.steps * case.seeds * share / rows
         self.limits = {
             task: timing.Limit(
                 costs.products(case.config, rows, times, train=task == "train"),
-                costs.transcendentals(case.config, case.batch, case.steps),
+                costs.transcendentals(case.config, case.batch, case.steps) * case.seeds,
             )
             for task in ("train", "infer")
         }
@@ -138,7 +170,12 @@ def _versions() -> dict[str, str]:
 
 def environment(name: str) -> dict[str, str]:
     """Variables that a subject's process starts with, beside those of this one."""
-    every = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # processes share an accelerator's memory
+    every = {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # processes share an accelerator's memory
+        "NVIDIA_TF32_OVERRIDE": "0",  # float32 is float32 for everyone
+    }
+    if jax.default_backend() == "gpu":
+        every["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
     own = {"reference": {"JAX_ENABLE_X64": "1"}}.get(name)
     return every | (SUBJECTS[name].environment if own is None and name in SUBJECTS else own or {})
 
@@ -147,7 +184,7 @@ def main(name: str, folder: str) -> None:
     """Answers until stdin ends."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # libraries that print do not disturb the answers
-    if name in ("rnnsent", "limit"):
+    if name == "limit" or (name in SUBJECTS and SUBJECTS[name].ours):
         devices.configure()
     worker = Worker(name, pathlib.Path(folder))
     for line in sys.stdin:

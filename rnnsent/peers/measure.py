@@ -1,0 +1,189 @@
+"""Measuring one case: all subjects prepared one by one, then sampled in turns."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnsent import costs, timing
+from rnnsent.peers.case import SUBJECTS, Case, unavailable
+from rnnsent.peers.process import Process
+
+TASKS = {"train": "training step", "infer": "inference"}
+
+TOLERANCE = {"logits": 5e-5, "gradients": 1e-4}
+"""Largest difference from the reference: of a logit, and of a gradient leaf as a share of its
+largest entry."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a case is measured.
+
+    Attributes:
+      subjects: names of who takes part.
+      rounds: samples of each.
+      seconds: about how long a sample is; one step where that takes longer.
+      checked: rows on which the subjects are compared with the reference.
+      trace: folder for a profile of rnnsent's training step, or None.
+      hlo: file for rnnsent's training step as compiled, or None.
+    """
+
+    subjects: Sequence[str]
+    rounds: int
+    seconds: float
+    checked: int
+    trace: pathlib.Path | None = None
+    hlo: pathlib.Path | None = None
+
+
+def measure(
+    case: Case,
+    rows: dict[str, np.ndarray],
+    plan: Plan,
+    advance: Callable[[str, float], None] = lambda doing, share: None,
+) -> dict[str, Any]:
+    """All subjects on one case.
+
+    Args:
+      case: the work.
+      rows: ``ids_NT`` and ``label_N``, N a multiple of the batch.
+      plan: see :class:`Plan`.
+      advance: called with what is being done and which share of the case that completes.
+
+    Returns:
+      A record for JSON: ``results`` by subject (``status``, why it has no samples, errors, compile
+      times, memory), the machine's ``limit``, raw ``samples`` by task and subject in seconds per
+      step, the ``floor`` by task, and, where rnnsent took part, its ``counts``.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rnnsent-benchmark-"))
+        pathlib.Path(folder, "case.json").write_text(json.dumps(dataclasses.asdict(case)))
+        np.savez(pathlib.Path(folder, "rows.npz"), **rows)
+        advance("the reference in float64", 0.0)
+        with contextlib.closing(Process("reference", folder)) as reference:
+            reference.ask("reference", rows=plan.checked)
+        session = _Session(case, plan, folder, stack, advance)
+        session.prepare()
+        samples = session.samples()
+        return session.record(samples) | {"samples": samples}
+
+
+class _Session:
+    """The processes of one case, and what is known of each subject."""
+
+    def __init__(self, case, plan, folder, stack, advance):
+        self.case, self.plan, self.advance = case, plan, advance
+        self.results: dict[str, dict[str, Any]] = {}
+        self.processes: dict[str, Process] = {}
+        for name in plan.subjects:
+            if why := unavailable(name, case):
+                self.results[name] = {"status": "skipped", "why": why}
+                continue
+            self.processes[name] = process = Process(name, folder)
+            stack.callback(process.close)
+            self.results[name] = {"status": "measured"}
+            process.send("build")
+        self.limit = Process("limit", folder)
+        stack.callback(self.limit.close)
+
+    def prepare(self) -> None:
+        """Libraries are imported side by side; compiled and checked is one after another."""
+        self.machine = self.limit.ask("limit") | self.limit.ask("bandwidth")
+        built = {name: self._attempt(name, process.receive) for name, process in self._running()}
+        for name, answer in built.items():
+            if answer is not None:
+                self.results[name] |= answer
+                self.advance(f"{SUBJECTS[name].title}: compile and check", 0.5 / len(built))
+                self._attempt(name, lambda name=name: self._warm(name))
+
+    def _running(self) -> list[tuple[str, Process]]:
+        return list(self.processes.items())
+
+    def _attempt(self, name: str, do: Callable[[], Any]) -> Any:
+        """What ``do`` returns; a subject that fails takes no further part, and its result says why.
+
+        A JSON answer is never None.
+        """
+        try:
+            return do()
+        except RuntimeError as error:
+            self.processes.pop(name)
+            self.results[name] = {"status": "failed", "why": str(error)}
+        return None
+
+    def _warm(self, name: str) -> None:
+        """Inference is compiled, then checked while the weights are fresh; training comes last."""
+        ask, result = self.processes[name].ask, self.results[name]
+        warm = {"infer": ask("warm", task="infer", seconds=self.plan.seconds)}
+        result["errors"] = ask("check", rows=self.plan.checked)
+        for part, allowed in TOLERANCE.items():
+            if not result["errors"][part] <= allowed:
+                error = result["errors"][part]
+                raise RuntimeError(f"{part} differ from the reference by {error:.1e}")
+        warm["train"] = ask("warm", task="train", seconds=self.plan.seconds)
+        for key in ("compile_seconds", "steps"):
+            result[key] = {task: warm[task][key] for task in TASKS}
+
+    def samples(self) -> dict[str, dict[str, list]]:
+        """Per task, the raw samples of every process in seconds per step, taken in turns."""
+        turns = len(TASKS) * self.plan.rounds * (len(self.processes) + 1)
+        out = {}
+        for task, title in TASKS.items():
+            subjects = {name: self._sampler(name, task) for name in self.processes}
+            subjects["limit"] = lambda task=task: self.limit.ask("bound", task=task)
+            doing = f"{title}, in turns"
+            out[task] = timing.interleave(
+                subjects, self.plan.rounds, lambda doing=doing: self.advance(doing, 0.5 / turns)
+            )
+        return out
+
+    def _sampler(self, name: str, task: str) -> Callable[[], float]:
+        process, steps = self.processes[name], self.results[name]["steps"][task]
+        return lambda: process.ask("sample", task=task, steps=steps)["seconds"]
+
+    def record(self, samples: dict) -> dict[str, Any]:
+        """What is asked for after the last sample."""
+        for name, process in self.processes.items():
+            self.results[name]["memory"] = process.ask("memory")
+        out = {"results": self.results, "limit": self.machine}
+        out["floor"] = floor(self.case, samples, self.machine)
+        if ours := self.processes.get("rnnsent"):
+            out["counts"] = ours.ask("counts")
+            for do, place in (("trace", self.plan.trace), ("hlo", self.plan.hlo)):
+                if place is not None:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    ours.ask(do, path=str(place))
+        return out
+
+
+def floor(case: Case, samples: dict, machine: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Per task, the seconds that a step takes at the least, and what they are made of.
+
+    Products and element-wise work share a core's units, so they add up; memory works meanwhile.
+    The machine's best sample counts: a limit is not made by what disturbed the measurement.
+    """
+    out, size = {}, (case.config, case.batch, case.steps)
+    for task, taken in samples.items():
+        parts = {
+            part: timing.summarise([sample[part] for sample in taken["limit"]]).low
+            for part in ("products", "elements")
+        }
+        flops = costs.flops(*size, train=task == "train") * case.seeds
+        traffic = costs.traffic_bytes(*size, train=task == "train") * case.seeds
+        elements = costs.transcendentals(*size) * case.seeds
+        parts["memory"] = traffic / machine["bytes_per_second"]
+        out[task] = parts | {
+            "seconds": max(parts["products"] + parts["elements"], parts["memory"]),
+            "flops": flops,
+            "bytes": traffic,
+            "flops_per_second": flops / parts["products"],
+            "elements_per_second": elements / parts["elements"],
+            "bytes_per_second": machine["bytes_per_second"],
+        }
+    return out

@@ -1,0 +1,58 @@
+"""A subject's process as the benchmark sees it: asked one thing at a time."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from rnnsent.peers.worker import environment
+
+
+class Process:
+    """``python -m rnnsent.peers.worker NAME FOLDER``; a context that ends it."""
+
+    def __init__(self, name: str, folder: str):
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rnnsent.peers.worker", name, folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            env=os.environ | environment(name),
+        )
+
+    def ask(self, do: str, **arguments) -> Any:
+        """The answer to one request; ``RuntimeError`` with its last words where it died."""
+        self.send(do, **arguments)
+        return self.receive()
+
+    def send(self, do: str, **arguments) -> None:
+        """Makes a request whose answer :meth:`receive` waits for."""
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # receive finds no answer
+
+    def receive(self) -> Any:
+        """The answer to the last request; ``RuntimeError`` with its last words where it died."""
+        if answer := self.process.stdout.readline():
+            return json.loads(answer)
+        self.errors.seek(0)
+        raise RuntimeError((self.errors.read().strip().splitlines() or ["it ended"])[-1])
+
+    def close(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.errors.close()

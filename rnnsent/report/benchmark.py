@@ -1,0 +1,326 @@
+"""A benchmark's record as something to read: ``benchmark.md`` and its figures.
+
+A record is what ``benchmark.json`` holds, so a page can be written again without measuring.
+"""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnsent import timing
+from rnnsent.peers import SUBJECTS
+from rnnsent.peers.measure import TASKS
+from rnnsent.report import speed
+
+HEAD = ("subject", "ms", "min to max", "x rnnsent", "x floor", "reviews/s", "compile, s")
+
+READING = """\
+*ms*: median time of a step. *x rnnsent*, *x floor*: that time as a multiple of rnnsent's and of the
+floor, the least time in which this machine can do the counted operations, measured in the same run.
+*compile*: tracing and compiling the step, or what the first call took beyond the next one.\
+"""
+
+MEMORY = """\
+*temporary*: what XLA sets aside for the step beside weights, optimizer state and rows
+(`memory_analysis()`), as a multiple of plain `lax.scan` autodiff's in the same micro-batches.
+*resident*: the process's peak, libraries included.\
+"""
+
+UNITS = {
+    "steps": "steps of time (T)",
+    "batch": "rows in a batch (B)",
+    "features": "width of the lower layer (H)",
+}
+
+
+def title_of(name: str) -> str:
+    return SUBJECTS[name].title if name in SUBJECTS else name
+
+
+def write(record: dict[str, Any], folder: pathlib.Path) -> str:
+    """Writes ``benchmark.md`` and the figures beside it; returns the page's text."""
+    page = [_heading(record)]
+    if peers := [case for case in record["cases"] if case["study"] == "peers"]:
+        page += _peers(peers, folder)
+    if packed := [case for case in record["cases"] if case["study"] == "packing"]:
+        page += _packing(packed)
+    for study, unit in UNITS.items():
+        if swept := [case for case in record["cases"] if case["study"] == study]:
+            page += _sweep(swept, unit, folder / f"scaling-{study}.png")
+    page.append(_setup(record["cases"]))
+    text = "\n\n".join(page) + "\n"
+    (folder / "benchmark.md").write_text(text, encoding="utf-8")
+    return text
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table that is aligned as plain text too: names left, numbers right."""
+    rows = [list(header), *map(list, rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = []
+    for row in [rows[0], rule, *rows[1:]]:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _heading(record: dict[str, Any]) -> str:
+    provenance, settings = record["provenance"], record["settings"]
+    versions = provenance["versions"] | {
+        package: version
+        for case in record["cases"]
+        for result in case["results"].values()
+        for package, version in result.get("versions", {}).items()
+    }
+    rows = "run together, no padding" if settings["rows"] == "full" else "as they are, padded"
+    samples = f"{settings['rounds']} of each subject, about {settings['seconds']} s each"
+    lines = [
+        f"machine: {provenance['device']['name']}",
+        f"versions: {', '.join(f'{name} {number}' for name, number in versions.items() if number)}",
+        f"revision: {provenance['git'] or 'unknown'}, started {provenance['started']}",
+        f"reviews: {provenance['data']['title']}, {rows}",
+        f"samples: {samples}, the subjects in turns",
+    ]
+    return "# Benchmark\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def measured_names(case: dict[str, Any]) -> list[str]:
+    """The subjects that have samples."""
+    return [name for name, result in case["results"].items() if result["status"] == "measured"]
+
+
+def median(case: dict[str, Any], task: str, name: str) -> float:
+    """Seconds per step."""
+    return timing.summarise(case["samples"][task][name]).median
+
+
+def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
+    speed.bars(cases, folder / "peers.png")
+    speed.roofline(cases, folder / "roofline.png")
+    page = [
+        READING,
+        _figure(
+            "peers.png",
+            "Bars of the time per step of every subject, for training and inference",
+            "Median time per step; the whisker goes from the fastest to the slowest sample, the "
+            "dashed line is the floor.",
+        ),
+    ]
+    for case in cases:
+        for task, title in TASKS.items():
+            page += [f"## {case['label']}: {title}", table(HEAD, _times(case, task))]
+            page += [_fastest_peer(case, task), _floor_line(case["floor"][task])]
+        page += [f"### {case['label']}: memory of a training step", MEMORY]
+        page.append(table(_MEMORY_HEAD, _memory(case)))
+        if "counts" in case:
+            page += [f"### {case['label']}: where rnnsent's training step spends its time"]
+            page.append(table(("part", "ms", "share"), _breakdown(case)))
+        if absent := _absent(case):
+            page.append("\n".join(f"- {line}" for line in absent))
+    page.append(
+        _figure(
+            "roofline.png",
+            "Roofline: rate of every subject against the arithmetic intensity of its work",
+            "Counted operations of the matrix products per second, against counted operations per "
+            "byte of memory traffic at the least. The roofs were measured in the same run.",
+        )
+    )
+    return page
+
+
+def _figure(name: str, alt: str, caption: str) -> str:
+    return f"![{alt}]({name})\n\n*{caption}*"
+
+
+def _times(case: dict[str, Any], task: str) -> list[list[str]]:
+    """A row per measured subject: ``HEAD``."""
+    names, bound = measured_names(case), case["floor"][task]["seconds"]
+    ours = median(case, task, "rnnsent") if "rnnsent" in names else float("nan")
+    rows = []
+    for name in names:
+        summary = timing.summarise(case["samples"][task][name])
+        rows.append(
+            [
+                title_of(name),
+                f"{summary.median * 1e3:.1f}",
+                f"{summary.low * 1e3:.1f} to {summary.high * 1e3:.1f}",
+                f"{summary.median / ours:.2f}",
+                f"{summary.median / bound:.2f}",
+                f"{case['case']['batch'] / summary.median:,.0f}",
+                f"{case['results'][name]['compile_seconds'][task]:.1f}",
+            ]
+        )
+    return rows
+
+
+def _fastest_peer(case: dict[str, Any], task: str) -> str:
+    names = measured_names(case)
+    peers = [name for name in names if name in SUBJECTS and not SUBJECTS[name].ours]
+    if not peers or "rnnsent" not in names:
+        return "No peer to compare with."
+    fastest = min(peers, key=lambda name: median(case, task, name))
+    ratio = median(case, task, fastest) / median(case, task, "rnnsent")
+    return f"The fastest peer, {title_of(fastest)}, takes {ratio:.2f} times as long as rnnsent."
+
+
+def _floor_line(bound: dict[str, float]) -> str:
+    return (
+        f"Floor {bound['seconds'] * 1e3:.1f} ms: matrix products {bound['products'] * 1e3:.1f} "
+        f"(at {bound['flops_per_second'] / 1e9:.0f} GFLOP/s), tanh and sigmoid "
+        f"{bound['elements'] * 1e3:.1f} (at {bound['elements_per_second'] / 1e9:.1f} G/s); memory "
+        f"traffic meanwhile {bound['memory'] * 1e3:.1f} (at "
+        f"{bound['bytes_per_second'] / 1e9:.0f} GB/s)."
+    )
+
+
+_MEMORY_HEAD = ("subject", "temporary, MB", "x plain autodiff", "resident, MB")
+
+
+def _memory(case: dict[str, Any]) -> list[list[str]]:
+    plain = temporary_bytes(case, "rnnsent-stored")
+    rows = []
+    for name in measured_names(case):
+        own, resident = temporary_bytes(case, name), case["results"][name]["memory"]["resident"]
+        ratio = f"{own / plain:.2f}" if own and plain else "-"
+        rows.append([title_of(name), _megabytes(own), ratio, _megabytes(resident)])
+    return rows
+
+
+def temporary_bytes(case: dict[str, Any], name: str) -> int | None:
+    """What XLA sets aside for a training step; None where the subject has none or is not XLA's."""
+    return case["results"].get(name, {}).get("memory", {}).get("temporary")
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{size / 1e6:,.1f}" if size else "-"
+
+
+def _breakdown(case: dict[str, Any]) -> list[list[str]]:
+    """Parts of rnnsent's training step in ms at the machine's rates, and what is left."""
+    bound, counted = case["floor"]["train"], case["counts"]["operations"]
+    forward, whole = counted["forward"], counted["gradient"]
+    rates = {"flops": bound["flops_per_second"], "transcendentals": bound["elements_per_second"]}
+    once = {key: forward[key] / rate for key, rate in rates.items()}
+    all_ = {key: whole[key] / rate for key, rate in rates.items()}
+    taken = median(case, "train", "rnnsent")
+    parts = {
+        "matrix products, forward": once["flops"],
+        "matrix products, gradients": 2 * once["flops"],
+        "matrix products, forward computed again": max(all_["flops"] - 3 * once["flops"], 0.0),
+        "tanh and sigmoid, forward": once["transcendentals"],
+        "tanh and sigmoid, computed again": max(
+            all_["transcendentals"] - once["transcendentals"], 0.0
+        ),
+    }
+    parts["the rest: element-wise gradients, dropout, masks, embedding, Adam"] = taken - sum(
+        parts.values()
+    )
+    parts["in all"] = taken
+    return [[name, f"{s * 1e3:.1f}", f"{100 * s / taken:.0f}%"] for name, s in parts.items()]
+
+
+def _absent(case: dict[str, Any]) -> list[str]:
+    """A line for every subject that took no part, with the reason."""
+    return [
+        f"{title_of(name)}: {result['status']}: {result['why']}"
+        for name, result in case["results"].items()
+        if result["status"] != "measured"
+    ]
+
+
+def _packing(cases: list[dict[str, Any]]) -> list[str]:
+    head = ("work", "T", "real steps", "steps run", "packed, ms", "not packed, ms", "packed / not")
+    rows = []
+    for case in cases:
+        if {"rnnsent", "rnnsent-scan"} <= set(measured_names(case)):
+            for task, title in TASKS.items():
+                rows.append(_packed_row(case, task, f"{case['case']['config']['cell']} {title}"))
+    text = (
+        "Real reviews as they are. Each row's real steps stand first and rows of similar length "
+        "run together, so that a micro-batch takes only the steps of its longest row. *real "
+        "steps*: a row's mean. *steps run*: a micro-batch's mean, of T."
+    )
+    absent = {line for case in cases for line in _absent(case)}
+    return ["## What packing saves", text, table(head, rows), *(f"- {one}" for one in absent)]
+
+
+def _packed_row(case: dict[str, Any], task: str, title: str) -> list[str]:
+    packed, plain = (median(case, task, name) for name in ("rnnsent", "rnnsent-scan"))
+    run = case["counts"]["steps_run"]
+    numbers = (run["real"], run[task], packed * 1e3, plain * 1e3)
+    steps = str(case["case"]["steps"])
+    return [title, steps, *(f"{number:.1f}" for number in numbers), f"{packed / plain:.2f}"]
+
+
+def _sweep(cases: list[dict[str, Any]], unit: str, figure: pathlib.Path) -> list[str]:
+    page = [f"## Growth with the {unit}"]
+    speed.scaling(cases, unit, figure)
+    for cell in dict.fromkeys(case["case"]["config"]["cell"] for case in cases):
+        own = [case for case in cases if case["case"]["config"]["cell"] == cell]
+        names = list(dict.fromkeys(name for case in own for name in measured_names(case)))
+        for task, title in TASKS.items():
+            columns = {title_of(name): _column(own, task, name, 1e3) for name in names}
+            columns["floor"] = [case["floor"][task]["seconds"] * 1e3 for case in own]
+            page += [f"### {cell}, {title}: ms", _growth(own, unit, columns)]
+        columns = {title_of(name): [_mb(case, name) for case in own] for name in names}
+        columns = {name: sizes for name, sizes in columns.items() if any(map(np.isfinite, sizes))}
+        page += [
+            f"### {cell}, memory of a training step: temporary MB",
+            _growth(own, unit, columns),
+        ]
+    page.append(
+        _figure(
+            figure.name,
+            f"Time and memory of a step against the {unit}, on logarithmic axes",
+            f"Growth with the {unit}; a line of slope 1 doubles when the work doubles.",
+        )
+    )
+    absent = {line for case in cases for line in _absent(case)}
+    return [*page, *(f"- {line}" for line in sorted(absent))]
+
+
+def _column(cases: list[dict[str, Any]], task: str, name: str, scale: float) -> list[float]:
+    return [
+        median(case, task, name) * scale if name in measured_names(case) else float("nan")
+        for case in cases
+    ]
+
+
+def _mb(case: dict[str, Any], name: str) -> float:
+    return (temporary_bytes(case, name) or float("nan")) / 1e6
+
+
+def _growth(cases: list[dict[str, Any]], unit: str, columns: dict[str, list[float]]) -> str:
+    """A row per value, and the exponent of a power law through the upper half of them."""
+    values = [case["value"] for case in cases]
+    rows = [
+        [f"{value:,}", *(f"{column[i]:,.1f}" for column in columns.values())]
+        for i, value in enumerate(values)
+    ]
+    rows.append(["exponent", *(f"{_exponent(values, column):.2f}" for column in columns.values())])
+    return table((unit, *columns), rows)
+
+
+def _exponent(values: Sequence[float], column: Sequence[float]) -> float:
+    upper = len(values) // 2
+    x, y = np.log(values[upper:]), np.log(column[upper:])
+    return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 and np.isfinite(y).all() else float("nan")
+
+
+def _setup(cases: list[dict[str, Any]]) -> str:
+    """How each subject was configured, and where its work differs."""
+    results = {}
+    for case in cases:
+        for name, result in case["results"].items():
+            if "setting" not in results.get(name, {}):
+                results[name] = result
+    lines = []
+    for name, result in results.items():
+        setting = result.get("setting") or f"{result['status']}: {result['why']}"
+        difference = SUBJECTS[name].difference if name in SUBJECTS else ""
+        lines.append(f"- {title_of(name)}: {'; '.join(filter(None, (setting, difference)))}")
+    return "## How the subjects were set up\n\n" + "\n".join(lines)

@@ -1,0 +1,220 @@
+"""Figures of a benchmark's record: bars against peers, growth, roofline."""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from rnnsent import timing
+from rnnsent.peers import SUBJECTS
+from rnnsent.peers.measure import TASKS
+
+Case = Mapping[str, Any]
+
+_LOOKS = {
+    "rnnsent": ("#c8553d", "o"),
+    "rnnsent-packed": ("#d98873", "v"),
+    "rnnsent-scan": ("#e0a08f", "^"),
+    "rnnsent-stored": ("#8c3b2a", "s"),
+    "rnnsent-cudnn": ("#a04a86", "P"),
+    "rnnsent-fused": ("#b08900", "X"),
+    "flax": ("#2a6f97", "D"),
+    "keras-jax": ("#61a5c2", "<"),
+    "keras-tensorflow": ("#588157", ">"),
+    "torch": ("#6c757d", "h"),
+    "torch-compile": ("#adb5bd", "p"),
+    "jax-cudnn": ("#8d6a9f", "*"),
+}
+"""Colour and marker of a subject, the same in every figure: warm ones are rnnsent's."""
+
+
+def _look(name: str) -> tuple[str, str]:
+    return _LOOKS.get(name, ("black", "."))
+
+
+def _title(name: str) -> str:
+    return SUBJECTS[name].title if name in SUBJECTS else name
+
+
+def _cell(case: Case) -> str:
+    return case["case"]["config"]["cell"]
+
+
+def _names(cases: Sequence[Case]) -> list[str]:
+    """Every subject that was measured in one of the cases, in the record's order."""
+    return list(
+        dict.fromkeys(
+            name for case in cases for name in case["samples"]["train"] if name != "limit"
+        )
+    )
+
+
+def bars(cases: Sequence[Case], path: pathlib.Path) -> None:
+    """Median time per step of every subject, a panel per case and task.
+
+    Args:
+      cases: of the record.
+      path: where to write; the suffix decides the format.
+    """
+    heights = [0.9 + 0.3 * len(_names([case])) for case in cases]
+    figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained")
+    grid = figure.subplots(len(cases), len(TASKS), squeeze=False, height_ratios=heights)
+    for row, case in zip(grid, cases, strict=True):
+        for axes, (task, title) in zip(row, TASKS.items(), strict=True):
+            _bars(axes, case, task)
+            axes.set_title(f"{case['label']}: {title}", fontsize=9, loc="left")
+        row[1].set_yticklabels([])
+    for axes in grid[-1]:
+        axes.set_xlabel("ms per step")
+    figure.savefig(path, dpi=150)
+
+
+def _bars(axes: Axes, case: Case, task: str) -> None:
+    names = _names([case])
+    summaries = [timing.summarise(case["samples"][task][name]) for name in names]
+    median = np.array([summary.median for summary in summaries]) * 1e3
+    low, high = (np.array([getattr(s, end) for s in summaries]) * 1e3 for end in ("low", "high"))
+    places = np.arange(len(names))
+    axes.barh(places, median, color=[_look(name)[0] for name in names], height=0.7)
+    spread = {"xerr": (median - low, high - median), "ecolor": "#333333", "capsize": 2}
+    axes.errorbar(median, places, fmt="none", elinewidth=1, **spread)
+    for place, (value, end) in enumerate(zip(median, high, strict=True)):
+        text = f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+        offset = {"xytext": (4, 0), "textcoords": "offset points"}
+        axes.annotate(text, (end, place), va="center", fontsize=8, **offset)
+    floor = case["floor"][task]["seconds"] * 1e3
+    axes.axvline(floor, color="black", linestyle="--", linewidth=1)
+    axes.set(yticks=places, yticklabels=map(_title, names), xlim=(0, max(high.max(), floor) * 1.12))
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def scaling(cases: Sequence[Case], xlabel: str, path: pathlib.Path) -> None:
+    """Time per step and memory against what was varied, a row of panels per cell.
+
+    Args:
+      cases: of one study; ``value`` is what was varied.
+      xlabel: its name.
+      path: where to write.
+    """
+    cells = list(dict.fromkeys(map(_cell, cases)))
+    figure = Figure(figsize=(13, 3.3 * len(cells) + 0.3), layout="constrained")
+    grid = figure.subplots(len(cells), len(TASKS) + 1, squeeze=False)
+    for row, cell in zip(grid, cells, strict=True):
+        own = [case for case in cases if _cell(case) == cell]
+        for axes, (task, title) in zip(row, TASKS.items(), strict=False):
+            _times(axes, own, task)
+            axes.set(title=f"{cell}: {title}", ylabel="ms per step")
+        _lines(row[-1], own, _temporary)
+        row[-1].set(title=f"{cell}: memory of a training step", ylabel="temporary MB (XLA)")
+        for axes in row:
+            _logarithmic(axes, [case["value"] for case in own], xlabel)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
+
+
+def _times(axes: Axes, cases: Sequence[Case], task: str) -> None:
+    def of(scale: Callable) -> Callable[[Case, str], float]:
+        return lambda case, name: (
+            scale(case["samples"][task][name]) * 1e3
+            if name in case["samples"][task]
+            else float("nan")
+        )
+
+    _lines(axes, cases, of(lambda samples: timing.summarise(samples).median))
+    x = [case["value"] for case in cases]
+    for name in _names(cases):
+        low, high = ([of(end)(case, name) for case in cases] for end in (min, max))
+        axes.fill_between(x, low, high, color=_look(name)[0], alpha=0.15, linewidth=0)
+    floor = [case["floor"][task]["seconds"] * 1e3 for case in cases]
+    axes.plot(x, floor, color="black", linestyle="--", linewidth=1, label="floor")
+
+
+def _lines(axes: Axes, cases: Sequence[Case], of: Callable[[Case, str], float]) -> None:
+    """A line per subject that has values."""
+    for name in _names(cases):
+        y = [of(case, name) for case in cases]
+        if np.isfinite(y).any():
+            colour, marker = _look(name)
+            style = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
+            axes.plot([case["value"] for case in cases], y, label=_title(name), **style)
+
+
+def _temporary(case: Case, name: str) -> float:
+    size = case["results"].get(name, {}).get("memory", {}).get("temporary")
+    return size / 1e6 if size else float("nan")
+
+
+def _logarithmic(axes: Axes, values: Sequence[float], xlabel: str) -> None:
+    axes.set(xscale="log", yscale="log", xlabel=xlabel)
+    axes.set_xticks(values, [f"{value:,}" for value in values], fontsize=8)
+    axes.minorticks_off()
+    _readable(axes.yaxis, lambda y, _: f"{y:,.3g}" if y < 1000 else f"{y:,.0f}")
+    axes.grid(alpha=0.25)
+    axes.title.set_fontsize(10)
+
+
+def _readable(axis: Axis, text: Callable[[float, int], str]) -> None:
+    """Ticks at 1, 2 and 5 of every decade, as plain numbers."""
+    axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
+    axis.set_major_formatter(text)
+    axis.set_minor_locator(NullLocator())
+
+
+def roofline(cases: Sequence[Case], path: pathlib.Path) -> None:
+    """Attained rate against arithmetic intensity: a point per subject, a column per case and task.
+
+    Args:
+      cases: of the record.
+      path: where to write.
+    """
+    figure = Figure(figsize=(10, 5.4), layout="constrained")
+    axes = figure.subplots()
+    bounds = [(case, task, case["floor"][task]) for case in cases for task in TASKS]
+    bandwidth = max(bound["bytes_per_second"] for *_, bound in bounds)
+    peak = max(bound["flops_per_second"] for *_, bound in bounds)
+    intensities = [bound["flops"] / bound["bytes"] for *_, bound in bounds]
+    x = np.geomspace(peak / bandwidth / 4, max(intensities) * 2, 200)
+    axes.plot(x, np.minimum(peak, x * bandwidth) / 1e9, color="black", linewidth=1.5)
+    axes.annotate(
+        f"memory {bandwidth / 1e9:.0f} GB/s, matrix products up to {peak / 1e9:.0f} GFLOP/s",
+        (x[-1], peak / 1e9),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+    )
+    rates = [
+        _column(axes, case, task, bound, intensity)
+        for (case, task, bound), intensity in zip(bounds, intensities, strict=True)
+    ]
+    axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of memory traffic", ylabel="GFLOP/s")
+    axes.set_ylim(min(map(min, rates)) / 2, peak / 1e9 * 1.5)  # columns' names below the points
+    _readable(axes.yaxis, lambda y, _: f"{y:,g}")
+    axes.grid(alpha=0.25)
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique, loc="outside right center", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
+
+
+def _column(axes: Axes, case: Case, task: str, bound: Mapping[str, float], x: float) -> list[float]:
+    """The subjects of one case and task, and the rate of products of just its shapes."""
+    rates = []
+    for name in _names([case]):
+        colour, marker = _look(name)
+        rates.append(bound["flops"] / timing.summarise(case["samples"][task][name]).median / 1e9)
+        axes.scatter(x, rates[-1], color=colour, marker=marker, s=36, label=_title(name), zorder=3)
+    roof = bound["flops_per_second"] / 1e9
+    axes.hlines(roof, x / 1.12, x * 1.12, color="black", linestyle="--", linewidth=1)
+    style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 8}
+    label = f"{_cell(case)} {'train' if task == 'train' else 'infer'}"
+    axes.annotate(label, (x, 0.02), xycoords=("data", "axes fraction"), **style)
+    return [*rates, roof]
