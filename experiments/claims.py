@@ -2,6 +2,8 @@
 
 python -m experiments.claims                   five trainings per seed, five seeds
 python -m experiments.claims --run FOLDER      go on where a run was interrupted
+
+In the folder of a comparison with the same options, its trainings are taken over, not repeated.
 """
 
 import dataclasses
@@ -9,6 +11,7 @@ import pathlib
 from typing import Any
 
 import numpy as np
+import optax
 from rich.console import Console
 from rich.markdown import Markdown
 
@@ -49,8 +52,13 @@ def _is_notebooks(condition: Condition) -> bool:
 
 LAST = (5, 10, 20, 40, 80)
 """Words that are left at the end when the rest is masked out."""
-REPLACED = (20, 40, 80, 100)
+REPLACED = (40, 80, 120)
 """Words at the start that are replaced by another review's."""
+CHANGED = 10_000
+"""Test reviews that are read again with words masked, replaced or appended: the first of a shuffled
+split. That leaves half a point of doubt in a share, where seeds differ by several."""
+READ, WINDOW = 2_048, 10
+"""Test reviews whose trajectories are looked at, and the words within which a move is local."""
 LEARNED = 0.6
 """Test accuracy from which a training counts as having learned: a model at chance says the same of
 every review, which would look steady."""
@@ -95,9 +103,10 @@ def main(options: Options) -> None:
     folder = runs.open_folder(options, reviews, provenance, "claims")
     console.say(f"Interrupted, it goes on with: --run {folder}")
     found = {name: [] for name in CONDITIONS}
+    optimizer = training.optimizer()  # one object, so that the seeds share what is compiled
     for seed in options.seeds:
         for name in CONDITIONS:
-            found[name].append(_one(folder, name, seed, options, reviews))
+            found[name].append(_one(folder, name, seed, options, optimizer, reviews))
     text = report(folder, options, reviews, provenance, found)
     Console().print(Markdown(text))
     console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
@@ -134,7 +143,12 @@ class Found:
 
 
 def _one(
-    folder: pathlib.Path, name: str, seed: int, options: Options, reviews: data.Reviews
+    folder: pathlib.Path,
+    name: str,
+    seed: int,
+    options: Options,
+    optimizer: optax.GradientTransformation,
+    reviews: data.Reviews,
 ) -> Found:
     """Trains and measures one seed of a condition, or reads back what is finished."""
     condition, place = CONDITIONS[name], runs.seed_folder(folder, name, seed)
@@ -142,7 +156,7 @@ def _one(
         place,
         condition.title,
         config(name, options),
-        training.optimizer(),
+        optimizer,
         reviews,
         seed=seed,
         epochs=condition.epochs * options.epochs,
@@ -156,8 +170,20 @@ def _one(
 
 
 def measure(config: ModelConfig, seed: int, params: Any, reviews: data.Reviews) -> dict[str, Any]:
-    """What the claims need to know of one trained model, over the test reviews."""
+    """What the claims need to know of one trained model, over the test reviews.
+
+    ``last``, ``replaced`` and ``flips`` are over the first ``CHANGED`` of them.
+
+    Returns:
+      ``last`` and ``replaced``, by number of words: the accuracy, and the share of reviews whose
+      predicted side is the same as with the whole review; ``flips``, see :class:`analysis.Flips`;
+      ``reading``, see :func:`_reading`; ``fresh`` and ``trained``, the memory curves at
+      initialisation and now, see :func:`statistics.memory_curves`.
+    """
+    # Nothing is dropped here: the conditions of a cell then share what is compiled.
+    config = dataclasses.replace(config, dropout=0.0, recurrent_dropout=0.0)
     test, vocabulary = reviews.test, reviews.vocabulary
+    ids_NT, label_N = test.ids_NT[:CHANGED], test.label_N[:CHANGED]
 
     def predict(ids_NT):
         return evaluation.probability(training.predict(config, params, ids_NT))
@@ -165,24 +191,40 @@ def measure(config: ModelConfig, seed: int, params: Any, reviews: data.Reviews) 
     def encode(sentence):
         return vocabulary.encode(sentence, config.vocab_size)[1:]
 
-    whole_N = predict(test.ids_NT) > 0.5
+    whole_N = predict(ids_NT)
 
-    def changed(ids_NT):
-        said_N = predict(ids_NT) > 0.5
-        right = float((said_N == (test.label_N == 1)).mean())
-        return {"accuracy": right, "same": float((said_N == whole_N).mean())}
+    def changed(changed_NT):
+        said_N = predict(changed_NT) > 0.5
+        right = float((said_N == (label_N == 1)).mean())
+        return {"accuracy": right, "same": float((said_N == (whole_N > 0.5)).mean())}
 
-    generator = np.random.default_rng(seed)
+    def replaced(words):  # the words of the same other review, however many
+        return analysis.replace_first(ids_NT, words, np.random.default_rng(seed))
+
     fresh = training.create_state(config, training.optimizer(), seed).params
     return {
-        "last": {k: changed(analysis.keep_last(test.ids_NT, k)) for k in LAST},
-        "replaced": {
-            k: changed(analysis.replace_first(test.ids_NT, k, generator)) for k in REPLACED
-        },
-        "flips": analysis.flips(predict, encode, test.ids_NT)._asdict(),
+        "last": {k: changed(analysis.keep_last(ids_NT, k)) for k in LAST},
+        "replaced": {k: changed(replaced(k)) for k in REPLACED},
+        "flips": analysis.flips(predict, encode, ids_NT, whole_N)._asdict(),
+        "reading": _reading(config, params, test),
         "fresh": statistics.memory_curves(config, fresh, test),
         "trained": statistics.memory_curves(config, params, test),
     }
+
+
+def _reading(config: ModelConfig, params: Any, test: data.Split) -> dict[str, Any]:
+    """What the probability does as the first ``READ`` test reviews are read.
+
+    Returns:
+      ``turns``, by number of words: the share of reviews whose predicted side still changed within
+      that many before the end; ``jump``: the mean largest change within ``WINDOW`` words.
+    """
+    ids_BT = training.pack_rows(test.ids_NT[:READ])
+    logits_BT = np.asarray(analysis.trajectory(config, params, ids_BT))
+    length_B = (ids_BT != data.PAD).sum(1)
+    jump_B = analysis.largest_jump(evaluation.probability(logits_BT), WINDOW)
+    turns = {k: float(analysis.turns(logits_BT, length_B, k).mean()) for k in LAST}
+    return {"turns": turns, "jump": float(jump_B.mean())}
 
 
 Results = dict[str, list[Found]]

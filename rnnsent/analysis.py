@@ -224,48 +224,97 @@ BLAME = (
 )
 """Short last sentences of either sentiment, for :func:`flips`."""
 
+NEUTRAL = (
+    "This is the last of the films I saw on Sunday with my brother.",
+    "I watched all of it on television.",
+    "It is in colour.",
+)
+"""As short, without a sentiment: they show what any last sentence does."""
+
 
 class Flips(NamedTuple):
     """How often a sentence of the opposite sentiment turned a confident review.
 
     Attributes:
       confident: reviews looked at.
-      share: of reviews times sentences whose predicted side changed.
+      share: of them whose predicted side changed.
       moved: mean change of probability, towards the sentence.
+      neutral: share whose side changed after a sentence without a sentiment.
     """
 
     confident: int
     share: float
     moved: float
+    neutral: float
 
 
 def flips(
     predict: Callable[[np.ndarray], np.ndarray],
     encode: Callable[[str], list[int]],
     ids_NT: np.ndarray,
+    p_N: np.ndarray,
     *,
     confidence: float = 0.9,
 ) -> Flips:
     """The flip test: a short sentence of the opposite sentiment after each confident review.
 
+    The sentences of a list take turns over the reviews, so each review is read once per list.
+
     Args:
       predict: probabilities (N,) of ids (N, T).
       encode: ids of a sentence, without a start mark.
       ids_NT: reviews.
+      p_N: their probabilities.
       confidence: a review counts where its probability is that far on either side.
+
+    Returns:
+      Shares and the mean are NaN where no review is confident.
     """
-    p_N = predict(ids_NT)
-    turned, moved, confident = [], [], 0
-    for side_N, sign, sentences in (
-        (p_N >= confidence, -1, BLAME),
-        (p_N <= 1 - confidence, 1, PRAISE),
-    ):
-        confident += int(side_N.sum())
-        for sentence in sentences if side_N.any() else ():
-            after_n = predict(append(ids_NT[side_N], encode(sentence)))
-            turned.append((after_n > 0.5) == (sign > 0))
-            moved.append(sign * (after_n - p_N[side_N]))
-    if not confident:
-        return Flips(0, float("nan"), float("nan"))
-    share, mean = (float(np.concatenate(parts).mean()) for parts in (turned, moved))
-    return Flips(confident, share, mean)
+    sure_N = np.maximum(p_N, 1 - p_N) >= confidence
+    ids_nT, p_n = ids_NT[sure_N], p_N[sure_N]
+    if not len(p_n):
+        return Flips(0, float("nan"), float("nan"), float("nan"))
+    positive_n = p_n > 0.5
+
+    def after(sentences_of_positive, sentences_of_negative):
+        longer_nT = np.empty_like(ids_nT)
+        for side_n, sentences in (
+            (positive_n, sentences_of_positive),
+            (~positive_n, sentences_of_negative),
+        ):
+            rows = np.flatnonzero(side_n)
+            for i, sentence in enumerate(sentences):
+                turn = rows[i :: len(sentences)]
+                longer_nT[turn] = append(ids_nT[turn], encode(sentence))
+        return predict(longer_nT)
+
+    opposite_n, neutral_n = after(BLAME, PRAISE), after(NEUTRAL, NEUTRAL)
+    return Flips(
+        len(p_n),
+        float(((opposite_n > 0.5) != positive_n).mean()),
+        float(np.where(positive_n, p_n - opposite_n, opposite_n - p_n).mean()),
+        float(((neutral_n > 0.5) != positive_n).mean()),
+    )
+
+
+def turns(logits_BT: np.ndarray, length_B: np.ndarray, words: int) -> np.ndarray:
+    """bool (B,): whether the predicted side still changed within each row's last ``words`` steps.
+
+    Args:
+      logits_BT: trajectories of right-padded rows.
+      length_B: real steps of each row.
+      words: how many steps before the end count.
+    """
+    side_BT = np.asarray(logits_BT) > 0
+    changed_Bt = side_BT[:, 1:] != side_BT[:, :-1]
+    step_t = np.arange(1, side_BT.shape[1])
+    length_B1 = np.asarray(length_B)[:, None]
+    return (changed_Bt & (step_t >= length_B1 - words) & (step_t < length_B1)).any(1)
+
+
+def largest_jump(p_BT: np.ndarray, words: int) -> np.ndarray:
+    """Each row's largest change of probability (B,) from one step to at most ``words`` later."""
+    p_BT = np.asarray(p_BT)
+    apart = range(1, min(words, p_BT.shape[1] - 1) + 1)
+    jump_DB = [np.abs(p_BT[:, d:] - p_BT[:, :-d]).max(1) for d in apart]
+    return np.max(jump_DB, axis=0) if jump_DB else np.zeros(len(p_BT))

@@ -46,7 +46,7 @@ def test_the_conditions_differ_as_they_say(finished):
         place = folder / name / "seed-0"
         assert len((place / "metrics.jsonl").read_text().splitlines()) == condition.epochs
         measured = json.loads((place / "measured.json").read_text())
-        assert set(measured) == {"last", "replaced", "flips", "fresh", "trained"}
+        assert set(measured) == {"last", "replaced", "flips", "reading", "fresh", "trained"}
 
 
 def test_what_is_finished_is_not_done_again(finished):
