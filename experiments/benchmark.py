@@ -21,6 +21,8 @@ from rnnsent.peers import SUBJECTS, Case
 from rnnsent.peers.measure import Plan, measure
 from rnnsent.report import benchmark as report
 
+SLOW_TO_COMPILE = ("rnnsent-scan", "rnnsent-stored", "torch-compile")
+
 _SWEPT = ("rnnsent", "rnnsent-stored", "flax", "torch")
 
 
@@ -135,11 +137,13 @@ def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Pl
     # In a large case a few rows are enough; elsewhere a full batch spares its own compilation.
     large = case.batch * case.steps > Options.batch * Options.maxlen
     place = "-".join(str(part) for part in (*named.values(), case.config.cell) if part is not None)
+    quick = options.quick and not options.subjects
     return Plan(
         subjects_of(named["study"], case.config.cell, options),
         options.rounds,
         options.seconds,
         min(case.batch, 64) if large else case.batch,
+        left_out=dict.fromkeys(SLOW_TO_COMPILE, "left out by --quick") if quick else {},
         trace=folder / "trace" / place if options.trace else None,
         hlo=folder / "hlo" / f"{place}.txt" if options.hlo else None,
     )

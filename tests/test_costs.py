@@ -61,6 +61,13 @@ def test_a_batched_product_and_what_is_called_count():
     assert batched == (2 * 5 * 2 * 3 * 4, 0)
 
 
+def test_what_nothing_depends_on_does_not_count():
+    def until(x_BE, turns):
+        return jax.lax.fori_loop(0, turns, lambda _, x: (x @ KERNEL_EE, jnp.tanh(x))[1], x_BE)
+
+    assert costs.executed(until, X_BE, 5, steps=4) == (0, 4 * STEP.transcendentals)
+
+
 @pytest.mark.parametrize("again, products, elements", [(False, 3, 1), (True, 4, 2)])
 def test_computing_again_is_seen(again, products, elements):
     def loss(kernel_EE):

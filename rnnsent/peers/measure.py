@@ -5,7 +5,7 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Plan:
       rounds: samples of each.
       seconds: about how long a sample is; one step where that takes longer.
       checked: rows on which the subjects are compared with the reference.
+      left_out: of the subjects, those that take no part this time, and why.
       trace: folder for a profile of rnnsent's training step, or None.
       hlo: file for rnnsent's training step as compiled, or None.
     """
@@ -38,6 +39,7 @@ class Plan:
     rounds: int
     seconds: float
     checked: int
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     trace: pathlib.Path | None = None
     hlo: pathlib.Path | None = None
 
@@ -82,7 +84,7 @@ class _Session:
         self.results: dict[str, dict[str, Any]] = {}
         self.processes: dict[str, Process] = {}
         for name in plan.subjects:
-            if why := unavailable(name, case):
+            if why := unavailable(name, case) or plan.left_out.get(name):
                 self.results[name] = {"status": "skipped", "why": why}
                 continue
             self.processes[name] = process = Process(name, folder)

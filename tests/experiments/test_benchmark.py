@@ -135,6 +135,17 @@ def test_peers_by_default_are_all_on_the_notebooks_models_and_flax_on_the_guest(
     assert benchmark.subjects_of("peers", "gru", SMALL) == SMALL.subjects
 
 
+def test_quick_names_what_it_leaves_out_unless_it_is_asked_for(tmp_path):
+    named = {"study": "peers", "value": None}
+
+    def left_out(**changes):
+        options = dataclasses.replace(SMALL, **changes)
+        return benchmark._plan(options, named, first_case(options), tmp_path).left_out
+
+    assert set(left_out(subjects=())) == set(benchmark.SLOW_TO_COMPILE)
+    assert left_out(subjects=(), quick=False) == left_out() == {}
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
