@@ -25,7 +25,8 @@ class Options(RunOptions):
     seed: int | None = None
     """Which seed's models read it (default: the first that all of them have)."""
     models: tuple[str, ...] = ("simple_rnn", "lstm")
-    """One or two of the run's models, by the names of their folders."""
+    """One or two of the run's models, by the names of their folders; in a run of the claims those
+    are its conditions, simple_rnn-plain for example."""
     out: pathlib.Path | None = None
     """Where the page goes (default: into the run folder)."""
 
@@ -68,7 +69,11 @@ def _seed(folder: pathlib.Path, options: Options) -> int:
     held = [set(runs.seeds(folder, model)) for model in options.models]
     common = set.intersection(*held)
     names = " and ".join(options.models)
-    require(bool(common), f"{folder} holds no finished seed of {names}.")
+    there = sorted({path.parents[1].name for path in folder.glob("*/seed-*/result.json")})
+    require(
+        bool(common),
+        f"{folder} holds no finished seed of {names}; it has {', '.join(there) or 'no model'}.",
+    )
     seed = min(common) if options.seed is None else options.seed
     require(seed in common, f"{folder} holds no seed {seed} of {names}; it has {sorted(common)}.")
     return seed

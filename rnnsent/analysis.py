@@ -30,13 +30,10 @@ def occlusion(config: ModelConfig, params: Any, ids_T: np.ndarray) -> np.ndarray
 
     A masked step keeps the carry, so the model reads the review as if the word were not there.
     """
-    steps = np.flatnonzero(ids_T != PAD)
-    without_ST = np.repeat(ids_T[None], len(steps) + 1, axis=0)
-    without_ST[np.arange(len(steps)), steps] = PAD
-    *logits_S, whole = training.predict(config, params, without_ST)
-    out_T = np.zeros(len(ids_T), np.float32)
-    out_T[steps] = whole - np.asarray(logits_S, np.float32)
-    return out_T
+    # A row for every step, padding included: reviews of one T then share what is compiled.
+    without_TT = np.where(np.eye(len(ids_T), dtype=bool), PAD, ids_T)
+    *logits_T, whole = training.predict(config, params, np.vstack([without_TT, ids_T]))
+    return np.where(ids_T == PAD, 0, whole - np.asarray(logits_T, np.float32))
 
 
 class Attribution(NamedTuple):

@@ -1,6 +1,11 @@
-"""Claims put to the test: criteria that hold or not by a stated rule, and the verdict they give."""
+"""Claims put to the test: criteria that hold or not by a stated rule, and the verdict they give.
+
+A criterion that the trainings at hand could not decide, whatever they had shown, is neither: it is
+marked as untested and counts for nothing.
+"""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,68 +21,135 @@ class Criterion:
     Attributes:
       statement: in words.
       measured: what was found, in words and figures.
-      holds: whether that makes the statement true.
+      holds: whether that makes the statement true; None where it could not be tested.
     """
 
     statement: str
     measured: str
-    holds: bool
+    holds: bool | None
 
 
 def verdict(criteria: Sequence[Criterion]) -> str:
-    """``supported`` where all criteria hold, ``not supported`` where none does, else ``mixed``."""
+    """``supported`` where all tested criteria hold, ``not supported`` where none does.
+
+    Else ``mixed``; ``not tested`` where no criterion could be.
+    """
     if not criteria:
         raise ValueError("a verdict needs at least one criterion")
-    holding = sum(criterion.holds for criterion in criteria)
-    if holding == len(criteria):
+    tested = [criterion.holds for criterion in criteria if criterion.holds is not None]
+    if not tested:
+        return "not tested"
+    if all(tested):
         return "supported"
-    return "mixed" if holding else "not supported"
+    return "mixed" if any(tested) else "not supported"
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One figure of two groups of trainings.
+    """One figure of two groups of trainings (Mann & Whitney, 1947).
 
-    ``p_value`` is one-sided, for the first group being higher (Mann & Whitney, 1947).
+    Attributes:
+      first: the figures of the first group.
+      second: of the second.
+      p_value: one-sided, for the first group being higher.
+      p_opposite: one-sided, for the second group being higher.
     """
 
     first: tuple[float, ...]
     second: tuple[float, ...]
     p_value: float
+    p_opposite: float
 
     @property
-    def higher(self) -> bool:
-        """Whether the first group is higher, at the level ``SIGNIFICANCE``."""
+    def higher(self) -> bool | None:
+        """Whether the first group is higher, at the level ``SIGNIFICANCE``.
+
+        None where so few figures could not have shown it, had all of the first been higher: from
+        4 against 3 on they can.
+        """
+        n, m = len(self.first), len(self.second)
+        if not n or not m or 1 / math.comb(n + m, n) >= SIGNIFICANCE:
+            return None
         return self.p_value < SIGNIFICANCE
 
     def text(self, first: str, second: str, unit: str = "") -> str:
         """Medians and ranges of both groups, and the p-value."""
         parts = [
-            f"{name} {np.median(values):.3g}{unit} ({min(values):.3g} to {max(values):.3g}, "
-            f"n = {len(values)})"
+            _range_text(name, values, unit)
             for name, values in ((first, self.first), (second, self.second))
-            if values
         ]
-        return f"{'; '.join(parts)}; p = {self.p_value:.2g}"
+        if self.higher is None:
+            return f"{'; '.join(parts)}; too few to tell"
+        opposite = self.p_opposite < SIGNIFICANCE
+        p = f"p = {self.p_value:.2g}" + (f", the opposite {self.p_opposite:.2g}" * opposite)
+        return f"{'; '.join(parts)}; {p}"
+
+
+def _range_text(name: str, values: Sequence[float], unit: str) -> str:
+    if not values:
+        return f"{name} none"
+    ends = f"{min(values):.3g} to {max(values):.3g}, n = {len(values)}"
+    return f"{name} {np.median(values):.3g}{unit} ({ends})"
 
 
 def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
-    """Whether the first group's figures are higher than the second's; NaN are left out.
+    """Whether the first group's figures are higher than the second's; NaN are left out."""
+    a, b = (_known(values) for values in (first, second))
+    p = [
+        float(stats.mannwhitneyu(a, b, alternative=side).pvalue) if a and b else 1.0
+        for side in ("greater", "less")
+    ]
+    return Comparison(a, b, *p)
 
-    An empty group gives p = 1: nothing was shown.
+
+def _known(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values if not np.isnan(v))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sign:
+    """Differences, one per seed, and whether they lie above zero (Wilcoxon, 1945).
+
+    ``p_value`` is one-sided; NaN are left out.
     """
-    a, b = (tuple(float(v) for v in values if not np.isnan(v)) for values in (first, second))
-    p = stats.mannwhitneyu(a, b, alternative="greater").pvalue if a and b else 1.0
-    return Comparison(a, b, float(p))
+
+    values: tuple[float, ...]
+    p_value: float
+
+    @property
+    def positive(self) -> bool | None:
+        """Whether they do, at the level ``SIGNIFICANCE``; None below 5, which could not show it."""
+        if 0.5 ** len(self.values) >= SIGNIFICANCE:
+            return None
+        return self.p_value < SIGNIFICANCE
+
+    def text(self, name: str, unit: str = "") -> str:
+        """Median and range, and the p-value."""
+        p = "too few to tell" if self.positive is None else f"p = {self.p_value:.2g}"
+        return f"{_range_text(name, self.values, unit)}; {p}"
+
+
+def sign(differences: Sequence[float]) -> Sign:
+    """Whether paired differences lie above zero."""
+    values = _known(differences)
+    p = stats.wilcoxon(values, alternative="greater").pvalue if any(values) else 1.0
+    return Sign(values, float(p))
+
+
+def prediction_interval(
+    values: Sequence[float], *, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Where one more seed's figure would lie, by Student's t; None for fewer than two seeds."""
+    n = len(values)
+    if n < 2:
+        return None
+    reach = stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / n)
+    return float(np.mean(values) - reach), float(np.mean(values) + reach)
 
 
 @dataclasses.dataclass(frozen=True)
 class Shares:
-    """How a difference between two corners of a 2 x 2 splits into its two factors.
-
-    ``cell`` and ``recipe`` are the means over the two orders in which the factors can be changed
-    one after the other (Shapley, 1953), and sum to ``gap``.
-    """
+    """How a difference splits into its two factors; ``cell`` and ``recipe`` sum to ``gap``."""
 
     gap: float
     cell: float
@@ -85,7 +157,10 @@ class Shares:
 
 
 def shares(start: float, other_cell: float, other_recipe: float, both: float) -> Shares:
-    """Splits ``both - start``.
+    """Splits ``both - start`` over a 2 x 2.
+
+    Each share is the mean over the two orders in which the factors can be changed one after the
+    other (Shapley, 1953).
 
     Args:
       start: the figure at the corner that is left.

@@ -25,6 +25,7 @@ RANK = {
             ("analysis", "costs"),
             ("peers",),
             ("runs",),
+            ("claims",),
             ("report",),
             ("config",),
         )

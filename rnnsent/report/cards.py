@@ -22,6 +22,7 @@ class Reading:
     Attributes:
       title: of the model.
       contribution: of each word to the logit, in nats.
+      left_out: what the logit loses without each word, in nats.
       trajectory: probability of a positive review after each word.
       probability: of a positive review, at its end; where there is no word, of an empty review.
       missing: share of the logit's difference that the contributions fail to explain.
@@ -29,6 +30,7 @@ class Reading:
 
     title: str
     contribution: np.ndarray
+    left_out: np.ndarray
     trajectory: np.ndarray
     probability: float
     missing: float
@@ -46,6 +48,7 @@ def read(title: str, config: ModelConfig, params: Any, ids_T: np.ndarray) -> Rea
     return Reading(
         title,
         found.contribution_T[word_T],
+        analysis.occlusion(config, params, ids_T)[word_T],
         p_T[word_T],
         float(p_T[-1]),  # masked steps keep the carry, so the last step is the review's end
         abs(found.gap) / max(abs(found.logit - found.baseline), 1e-9),
@@ -163,22 +166,22 @@ def _model(css: str, words: Sequence[str], reading: Reading) -> Model:
         reading.title,
         css,
         f"{_side(reading.label)}, probability of positive {reading.probability:.2f}",
-        _tinted(words, reading.contribution),
+        _tinted(words, reading.contribution, reading.left_out),
         _points(reading.trajectory),
         note,
     )
 
 
-def _tinted(words: Sequence[str], contribution: np.ndarray) -> list[Word]:
+def _tinted(words: Sequence[str], contribution: np.ndarray, left_out: np.ndarray) -> list[Word]:
     largest = max(float(np.abs(contribution).max(initial=0)), 1e-12)
     return [
         Word(
             word,
-            f"{value:+.3f} nats",
+            f"adds {value:+.3f} nats; without it {-lost:+.3f}",
             "more" if value > 0 else "less",
             round(0.75 * abs(value) / largest, 2),
         )
-        for word, value in zip(words, contribution.tolist(), strict=True)
+        for word, value, lost in zip(words, contribution.tolist(), left_out.tolist(), strict=True)
     ]
 
 

@@ -174,11 +174,19 @@ DISTANCES = (0, 10, 20, 50, 100)
 
 
 def memory_table(curves: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
-    """Median norm of the logit's gradient with respect to a word, by words before the end."""
+    """Norm of the logit's gradient with respect to a word by words before the end.
+
+    Median (mean) over reviews; both are means over seeds.
+    """
     longest = min(seed["x"].shape[1] for seeds in curves.values() for seed in seeds)
     at = [distance for distance in DISTANCES if distance < longest]
     rows = [
-        (title, *(f"{np.mean([seed['x'][1, d] for seed in seeds]):.2g}" for d in at))
+        (title, *(_median_and_mean([seed["x"][:, d] for seed in seeds]) for d in at))
         for title, seeds in curves.items()
     ]
-    return table(("median of ‖∂ logit / ∂ word‖", *(f"{d} before the end" for d in at)), rows)
+    return table(("‖∂ logit / ∂ word‖, median (mean)", *(f"{d} before the end" for d in at)), rows)
+
+
+def _median_and_mean(rows: Sequence[np.ndarray]) -> str:
+    _, median, _, mean = np.mean(rows, axis=0)
+    return f"{median:.2g} ({mean:.2g})"

@@ -18,7 +18,8 @@ def reading(title, trajectory, contribution=None, missing=0.0):
     if contribution is None:
         contribution = np.zeros_like(trajectory)
     end = float(trajectory[-1]) if len(trajectory) else 0.5
-    return cards.Reading(title, np.asarray(contribution, float), trajectory, end, missing)
+    contribution = np.asarray(contribution, float)
+    return cards.Reading(title, contribution, contribution / 2, trajectory, end, missing)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,8 @@ def test_a_reading_has_one_entry_per_word_and_ends_with_the_prediction(params):
     whole = analysis.integrated_gradients(CONFIG, params, ids_T)
     np.testing.assert_allclose(found.contribution, whole.contribution_T[[3, 4, 6]], atol=1e-4)
     assert found.missing <= 0.01
+    without = training.predict(CONFIG, params, np.array([[START, 9, 11]], np.int32))[0]
+    assert found.left_out[0] == pytest.approx(logit - without, abs=1e-6)
 
 
 def test_words_are_those_the_models_saw():
@@ -97,7 +100,7 @@ def test_tints_follow_the_contributions():
     )
     (model,) = made.models
     assert [(w.side, w.alpha) for w in model.words] == [("more", 0.38), ("less", 0.75), ("less", 0)]
-    assert model.words[1].title == "-0.400 nats"
+    assert model.words[1].title == "adds -0.400 nats; without it +0.200"
     assert model.note.startswith("The tints leave 5%")
     assert model.points == "30.0,60.0 212.5,50.0 395.0,40.0"
     assert made.facts == "truth: positive, 3 words as the models saw them"
