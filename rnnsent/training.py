@@ -302,9 +302,17 @@ def pack_rows(ids_NT: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ids_NT, order_NT, axis=1)
 
 
-def default_micro_batch() -> int:
-    """Rows at a time: a CPU core works from its cache, an accelerator wants the whole batch."""
-    return 128 if jax.default_backend() == "cpu" else 1 << 30
+def default_micro_batch(config: ModelConfig) -> int:
+    """Rows at a time: an accelerator wants the whole batch, a CPU core works from its cache.
+
+    There, as many as keep the widest layer's pre-activations within 256 KiB, but no fewer than 128,
+    below which the products lose speed.
+    """
+    if jax.default_backend() != "cpu":
+        return 1 << 30
+    params = jax.eval_shape(lambda: init(config, jax.random.key(0)))
+    layers = [layer for name, layer in params.items() if name.startswith("layer_")]
+    return max(128, (1 << 16) // max(a.shape[-1] for a in jax.tree.leaves(layers)))
 
 
 def fit(
@@ -336,7 +344,7 @@ def fit(
       The state after the last step and, per epoch, the progress at its end.
     """
     devices = mesh()
-    layout = plan(batch_size, devices.size, micro_batch or default_micro_batch())
+    layout = plan(batch_size, devices.size, micro_batch or default_micro_batch(config))
     rows, steps = len(label_N), -(-len(label_N) // batch_size)
     state, ids_NT, label_N = jax.device_put((state, ids_NT, label_N), NamedSharding(devices, P()))
     dispatch = functools.partial(

@@ -26,7 +26,7 @@ class Rnnsent:
         self.mesh = devices.mesh()
         self.devices = self.mesh.size
         self.optimizer = training.optimizer()
-        micro_batch = training.default_micro_batch()
+        micro_batch = training.default_micro_batch(case.config)
         self.layout = training.plan(case.batch, self.mesh.size, micro_batch)
         self.everywhere = NamedSharding(self.mesh, P())
         state = training.create_state(case.config, self.optimizer, 0)
