@@ -10,6 +10,7 @@ import math
 import pathlib
 from typing import Any, Literal
 
+import numpy as np
 from rich.console import Console
 from rich.markdown import Markdown
 
@@ -96,7 +97,7 @@ def _train(
                 reviews,
                 seed=seed,
                 epochs=options.epochs,
-                batch_size=options.batch_size,
+                batch_size=min(options.batch_size, len(reviews.train.names)),
             )
             for seed in options.seeds
         ]
@@ -120,11 +121,15 @@ def report(
     _figures(folder, trained, titles, test_title, comparable)
     models = {titles[name]: seeds for name, seeds in trained.items()}
     states = _states(folder, options, titles)
+    curves = _memory(states, reviews.test)
+    statistics.draw_memory(curves, folder / "figures" / "memory.png", reviews.provenance["title"])
     parts = [
         "# " + " against ".join(titles.values()),
         markdown.heading(provenance),
+        *_trained_where(folder, options),
         "## Accuracy and time",
         markdown.accuracies(list(rows.values()), test_title, comparable),
+        *([notebook.FITTED_TWICE] if "simple_rnn" in trained else []),
         "![accuracy of every seed](figures/accuracy.png)",
         "![training loss and accuracy by epoch](figures/curves.png)",
         "## The layers",
@@ -145,9 +150,10 @@ def report(
         "The norm of the gradient of the logit with respect to what was read or held, by words "
         f"before the end: quartiles over the first {statistics.MEMORY_REVIEWS} test reviews, mean "
         "over seeds.",
-        statistics.memory(states, reviews.test, folder, reviews.provenance["title"]),
+        statistics.memory_table(curves),
+        "![gradient by distance from the end](figures/memory.png)",
         "## The notebook's remarks",
-        markdown.remarks(_remarks(rows, tests, trained, comparable)),
+        markdown.remarks(_remarks(rows, tests) | _look_back(curves)),
         f"## Twenty reviews (seed {options.seeds[0]})",
         "Chosen by the notebook's rule, `RandomState(25).choice(rows, 20, replace=False)`; ✗ marks "
         "a wrong prediction, ! an unknown word.",
@@ -176,6 +182,30 @@ def _states(
         title: [runs.load_params(folder, name, seed) for seed in options.seeds]
         for name, title in titles.items()
     }
+
+
+def _trained_where(folder: pathlib.Path, options: Options) -> list[str]:
+    """A line on where the seeds come from, if not all from one revision and machine."""
+    seeds = [runs.seed_folder(folder, name, s) for name in options.models for s in options.seeds]
+    origins = runs.origins(seeds)
+    return [f"**Trained in parts:** {'; '.join(origins)}."] if len(origins) > 1 else []
+
+
+Curves = dict[str, list[dict[str, np.ndarray]]]
+"""Per title, trained or "untrained", and seed: see :func:`statistics.memory_curves`."""
+
+
+def _memory(states: dict[str, list[tuple[ModelConfig, int, Any]]], test: data.Split) -> Curves:
+    """The gradients by distance from the end, of every seed before and after its training."""
+    curves: Curves = {}
+    for title, seeds in states.items():
+        fresh = [training.create_state(c, training.optimizer(), s).params for c, s, _ in seeds]
+        curves[f"{title}, untrained"] = [
+            statistics.memory_curves(config, params, test)
+            for (config, *_), params in zip(seeds, fresh, strict=True)
+        ]
+        curves[title] = [statistics.memory_curves(c, params, test) for c, _, params in seeds]
+    return curves
 
 
 def _row(name: str, seeds: list[runs.Trained], reviews: data.Reviews) -> dict[str, Any]:
@@ -214,8 +244,8 @@ def _figures(folder, trained, titles, test_title, comparable) -> None:
     figures.accuracies(values, references, folder / "figures" / "accuracy.png", test_title)
 
 
-def _remarks(rows, tests, trained, comparable) -> dict[str, str]:
-    """The notebook's remarks beside this run's measurements."""
+def _remarks(rows: dict[str, Any], tests: dict[int, evaluation.McNemar]) -> dict[str, str]:
+    """The notebook's remarks on loss, optimizer and the outcome beside this run's measurements."""
 
     def each(name: str, what) -> str:
         return "; ".join(f"{row['title']} {what(row[name])}" for row in rows.values())
@@ -228,26 +258,59 @@ def _remarks(rows, tests, trained, comparable) -> dict[str, str]:
         adam: "The same, epsilon 1e-7. Accuracy on the training reviews, dropout off: "
         + each("train", markdown.spread_text),
     }
-    slower, better, gradients, local, flips = notebook.CLAIMS
-    if len(rows) == 2:
-        first, second = rows["simple_rnn"], rows["lstm"]
-        ratio = second["seconds_per_epoch"] / first["seconds_per_epoch"]
-        counts = notebook.PARAMS
-        said[slower] = (
-            f"An epoch of the LSTM takes {ratio:.1f} times as long; it has "
-            f"{counts['lstm']:,} parameters against {counts['simple_rnn']:,} at the notebook's "
-            "vocabulary."
-        )
-        gap = 100 * (second["test"].mean - first["test"].mean)
-        significant = sum(t.p_value < 0.05 for t in tests.values())
-        said[better] = (
-            f"The LSTM is {gap:+.2f} points from the SimpleRNN (mean over {first['test'].n} "
-            f"seed(s)); {significant} of {len(tests)} paired tests have p < 0.05. The SimpleRNN's "
-            "recipe alone has recurrent dropout, so the gap is not the cell's alone."
-        )
-    for claim in (gradients, local, flips):
-        said[claim] = "Not measured by this run; `python -m experiments.claims` does."
-    return said
+    slower, better, *_ = notebook.CLAIMS
+    if len(rows) < 2:
+        (row,) = rows.values()
+        alone = f"Not measured by this run, which trained the {row['title']} alone: "
+        return said | {
+            slower: f"{alone}{row['seconds_per_epoch']:.1f} s per epoch.",
+            better: f"{alone}{markdown.spread_text(row['test'])} after {row['epochs']} epochs.",
+        }
+    return said | {slower: _slower(rows), better: _better(rows, tests)}
+
+
+def _slower(rows: dict[str, Any]) -> str:
+    ratio = rows["lstm"]["seconds_per_epoch"] / rows["simple_rnn"]["seconds_per_epoch"]
+    return (
+        f"An epoch of the LSTM takes {ratio:.1f} times as long; it has "
+        f"{notebook.PARAMS['lstm']:,} parameters against {notebook.PARAMS['simple_rnn']:,} at the "
+        "notebook's vocabulary."
+    )
+
+
+def _better(rows: dict[str, Any], tests: dict[int, evaluation.McNemar]) -> str:
+    first, second = rows["simple_rnn"]["test"], rows["lstm"]["test"]
+    significant = sum(t.p_value < 0.05 for t in tests.values())
+    return (
+        f"The LSTM is {100 * (second.mean - first.mean):+.2f} points from the SimpleRNN (mean over "
+        f"{first.n} seed(s)); {significant} of {len(tests)} paired tests have p < 0.05. The "
+        "SimpleRNN's recipe alone has recurrent dropout, so the gap is not the cell's alone."
+    )
+
+
+FAR, NEAR = 50, 10
+"""Words before the end whose gradients are set against the last words'."""
+
+
+def _look_back(curves: Curves) -> dict[str, str]:
+    """The notebook's remarks on why the models differ, beside the gradients of this run."""
+
+    def each(what) -> str:
+        values = {title: np.mean([what(seed["x"]) for seed in s]) for title, s in curves.items()}
+        return "; ".join(f"{title} {value:.2g}" for title, value in values.items())
+
+    far = min(FAR, *(seed["x"].shape[1] - 1 for seeds in curves.values() for seed in seeds))
+    median, mean = 1, 3  # rows of the curves
+    vanishing, local, flips = notebook.CLAIMS[2:]
+    cause = "Whether that is the cause needs trainings that differ in one thing: "
+    return {
+        vanishing: f"The logit's gradient with respect to the word {far} before the end, as a "
+        f"multiple of the last word's (medians): {each(lambda x: x[median, far] / x[median, 0])}. "
+        f"{cause}`python -m experiments.claims`.",
+        local: f"Share of the last {NEAR} words in the gradient's norms over all words (1 = all): "
+        f"{each(lambda x: x[mean, :NEAR].sum() / x[mean].sum())}.",
+        flips: "Not measured by this run; `python -m experiments.claims` does.",
+    }
 
 
 def _sample(trained, reviews: data.Reviews, comparable: bool) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def main(options: Options) -> None:
     ids_1T = data.encode_text(options.text, vocabulary, **encoding)
     read = vocabulary.decode(ids_1T[0])
     require(bool(read), "No known word is left of the review. Give a text with words in English.")
-    source = runs.read_json(folder / "provenance.json", "data")["data"]
+    source = runs.data_of(folder)
     print(f"Trained on: {source['source']} — {source['title']} ({folder})\nRead as: {read}\n")
     print(markdown.table(("model", "probability of positive, by seed"), _rows(folder, ids_1T)))
 

@@ -71,7 +71,7 @@ class RunOptions:
 
     def reviews(self, folder: pathlib.Path) -> Reviews:
         """The reviews of the run, refused if they are others than its provenance names."""
-        held = runs.read_json(folder / "provenance.json", "data")["data"]
+        held = runs.data_of(folder)
         config = runs.read_json(folder / "config.json", "quick", *runs.ENCODING)
         given = {n: getattr(self, n) for n in ("archive", "word_index", "data_dir")}
         encoding = {n: config[n] for n in runs.ENCODING}

@@ -31,8 +31,12 @@ LAYERS = {
 TITLES = {"simple_rnn": "SimpleRNN", "lstm": "LSTM"}
 
 EPOCHS = 10
-"""What the notebook's text says; its cell numbers skip one execution between compiling and fitting
-the SimpleRNN, which had most likely been fitted twice (20 epochs)."""
+"""What the notebook's text says of both models; see :data:`FITTED_TWICE`."""
+
+FITTED_TWICE = (
+    "The notebook's cell numbers skip one execution between compiling its SimpleRNN and the fit it "
+    "shows, so that model had most likely been fitted twice: its figure compares with 20 epochs."
+)
 
 SAMPLE_SEED, SAMPLE_SIZE = 25, 20
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -109,11 +110,10 @@ def open_folder(
 
 def _check_same_run(folder: pathlib.Path, options: Any, reviews: Reviews) -> None:
     """Raises ``UserError`` if a folder's seeds and new ones would not be of the same kind."""
-    held = read_json(folder / "provenance.json", "data")["data"]
+    held = data_of(folder)
     if held != reviews.provenance:
-        title = held.get("title", "unknown") if isinstance(held, dict) else "unknown"
         raise UserError(
-            f"{folder} holds a run on other data ({title}). Leave out --run to start anew."
+            f"{folder} holds a run on other data ({held['title']}). Leave out --run to start anew."
         )
     config = read_json(folder / "config.json")
     for option in _RECIPE:
@@ -154,6 +154,22 @@ def read_json(path: pathlib.Path, *names: str) -> dict[str, Any]:
     if missing := [name for name in names if name not in content]:
         raise _unreadable(path, f"without {', '.join(missing)}")
     return content
+
+
+def data_of(folder: pathlib.Path) -> dict[str, Any]:
+    """What a run's provenance says of its data; ``UserError`` where it is missing or damaged."""
+    path = folder / "provenance.json"
+    held = read_json(path, "data")["data"]
+    if not isinstance(held, dict) or not {"source", "title", "train", "test"} <= held.keys():
+        raise _unreadable(path, "its data has no source, title or size")
+    return held
+
+
+def origins(folders: Sequence[pathlib.Path]) -> list[str]:
+    """Where finished seeds were trained: each revision and machine once, as one line of text."""
+    found = [read_json(folder / "provenance.json", "git", "device") for folder in folders]
+    texts = [f"revision {one['git'] or 'unknown'} on {one['device']['name']}" for one in found]
+    return list(dict.fromkeys(texts))
 
 
 def _unreadable(path: pathlib.Path, reason: object) -> UserError:

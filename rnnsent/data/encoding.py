@@ -8,6 +8,8 @@ from rnnsent.data.vocabulary import OOV, PAD, Vocabulary
 from rnnsent.errors import UserError
 
 SIDES = ("pre", "post")
+MOST_WORDS = 1_000_000  # the published index has 88,584; every id costs a row of the embedding
+LONGEST = 10_000  # the longest review has some 2,500 ids; every step costs memory in every row
 
 
 def check(num_words: int, maxlen: int, padding: str, truncating: str) -> None:
@@ -17,6 +19,10 @@ def check(num_words: int, maxlen: int, padding: str, truncating: str) -> None:
             f"num_words={num_words} leaves no words: ids 0 to 2 mean padding, start and unknown. "
             "Give at least 3; the notebook used 5000."
         )
+    if num_words > MOST_WORDS:
+        raise UserError(f"num_words={num_words} is beyond any vocabulary here, {MOST_WORDS:,}.")
+    if maxlen > LONGEST:
+        raise UserError(f"maxlen={maxlen} is beyond any review; give at most {LONGEST:,}.")
     if maxlen < 1:
         raise UserError(f"maxlen={maxlen} is no length. Give at least 1; the notebook used 132.")
     for name, side in (("padding", padding), ("truncating", truncating)):

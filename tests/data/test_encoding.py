@@ -42,7 +42,9 @@ def test_new_text_is_one_padded_row():
     ("changes", "message"),
     [
         ({"num_words": 2}, "num_words=2 leaves no words"),
+        ({"num_words": 10**12}, "num_words=1000000000000 is beyond any vocabulary"),
         ({"maxlen": 0}, "maxlen=0 is no length"),
+        ({"maxlen": 10**9}, "maxlen=1000000000 is beyond any review"),
         ({"padding": "left"}, "padding='left' is unknown"),
         ({"truncating": "mid"}, "truncating='mid' is unknown"),
     ],
