@@ -346,7 +346,8 @@ def fit(
     devices = mesh()
     layout = plan(batch_size, devices.size, micro_batch or default_micro_batch(config))
     rows, steps = len(label_N), -(-len(label_N) // batch_size)
-    state, ids_NT, label_N = jax.device_put((state, ids_NT, label_N), NamedSharding(devices, P()))
+    arrays = state, pack_rows(ids_NT), label_N
+    state, ids_NT, label_N = jax.device_put(arrays, NamedSharding(devices, P()))
     dispatch = functools.partial(
         train_steps, config=config, optimizer=optimizer, layout=layout, devices=devices
     )

@@ -44,6 +44,22 @@ def test_one_seed_gives_one_result(toy):
     assert run(toy, seed=1)[1][-1].loss != history[-1].loss
 
 
+@pytest.mark.parametrize("padding", ["pre", "post"])
+def test_where_the_padding_stands_changes_nothing(toy, padding):
+    """The toy task pads on either side and in between; the same words give the same training."""
+    ids_NT, label_N = toy.train.ids_NT[:64], toy.train.label_N[:64]
+    assert (ids_NT == 0).any(1).mean() > 0.5
+    moved_NT = training.pack_rows(ids_NT)
+    if padding == "pre":
+        moved_NT = training.pack_rows(ids_NT[:, ::-1])[:, ::-1]
+        assert (moved_NT != training.pack_rows(ids_NT)).any()
+    states = [
+        fit(CONFIG, ADAM, create_state(CONFIG, ADAM, 0), rows, label_N, epochs=1, batch_size=32)[0]
+        for rows in (ids_NT, moved_NT)
+    ]
+    same(states[0].params, states[1].params)
+
+
 def test_going_on_is_one_longer_run(toy):
     whole, history = run(toy, epochs=2)
     state, first = run(toy, epochs=1)
