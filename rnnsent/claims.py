@@ -350,12 +350,13 @@ def _turned(found: Results) -> list[Criterion]:
         test = sign([f.turned() - f.turned("neutral") for f in rival])
         tested += [
             Criterion(
-                f"it turns at least a tenth of the {title}'s (median over seeds)",
+                f"such a sentence turns at least a tenth of the {title}'s confident predictions "
+                "(median over seeds)",
                 f"{np.median(shares_):.1f}%" if shares_ else "no confident prediction",
                 bool(np.median(shares_) >= TENTH) if shares_ else None,
             ),
             Criterion(
-                f"it turns more of the {title}'s than a sentence without a sentiment",
+                f"such a sentence turns more of the {title}'s than one without a sentiment",
                 test.text("difference", " points"),
                 test.positive,
             ),

@@ -32,12 +32,12 @@ class Criterion:
 def verdict(criteria: Sequence[Criterion]) -> str:
     """``supported`` where all tested criteria hold, ``not supported`` where none does.
 
-    Else ``mixed``; ``not tested`` where no criterion could be.
+    Else ``mixed``; ``not tested`` where less than half of the criteria could be.
     """
     if not criteria:
         raise ValueError("a verdict needs at least one criterion")
     tested = [criterion.holds for criterion in criteria if criterion.holds is not None]
-    if not tested:
+    if 2 * len(tested) < len(criteria):
         return "not tested"
     if all(tested):
         return "supported"

@@ -17,6 +17,7 @@ from rnnsent.verdicts import Criterion, compare, prediction_interval, shares, si
         ((None, False), "not supported"),
         ((None, True, False), "mixed"),
         ((None, None), "not tested"),
+        ((True, None, None), "not tested"),
     ],
 )
 def test_a_verdict_follows_its_rule(holds, expected):

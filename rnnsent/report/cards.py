@@ -24,6 +24,7 @@ class Reading:
       contribution: of each word to the logit, in nats.
       left_out: what the logit loses without each word, in nats.
       trajectory: probability of a positive review after each word.
+      before: likewise before the first word.
       probability: of a positive review, at its end; where there is no word, of an empty review.
       missing: share of the logit's difference that the contributions fail to explain.
     """
@@ -32,6 +33,7 @@ class Reading:
     contribution: np.ndarray
     left_out: np.ndarray
     trajectory: np.ndarray
+    before: float
     probability: float
     missing: float
 
@@ -44,12 +46,15 @@ def read(title: str, config: ModelConfig, params: Any, ids_T: np.ndarray) -> Rea
     """A trained model's reading of one review; the steps that are words are kept."""
     word_T = is_word(ids_T)
     found = analysis.integrated_gradients(config, params, ids_T, max_points=512)
-    p_T = evaluation.probability(analysis.trajectory(config, params, ids_T[None])[0])
+    both_2T = np.stack([ids_T, np.full_like(ids_T, PAD)])
+    p_T, empty_T = evaluation.probability(analysis.trajectory(config, params, both_2T))
+    first = int(word_T.argmax())
     return Reading(
         title,
         found.contribution_T[word_T],
         analysis.occlusion(config, params, ids_T)[word_T],
         p_T[word_T],
+        float(p_T[first - 1] if first else empty_T[0]),
         float(p_T[-1]),  # masked steps keep the carry, so the last step is the review's end
         abs(found.gap) / max(abs(found.logit - found.baseline), 1e-9),
     )
@@ -211,7 +216,7 @@ def remark(words: Sequence[str], reading: Reading) -> str:
     """The largest move of the probability within ``WINDOW`` words, and where it happened."""
     if not words:
         return f"The {reading.title} had no word to read."
-    before, after, start, stop = largest_move(reading.trajectory)
+    before, after, start, stop = largest_move(reading.trajectory, reading.before)
     count = stop - start
     named = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
     plural = "word" if count == 1 else f"{named} words"
@@ -229,12 +234,12 @@ def remark(words: Sequence[str], reading: Reading) -> str:
     )
 
 
-def largest_move(trajectory: np.ndarray) -> tuple[float, float, int, int]:
+def largest_move(trajectory: np.ndarray, before: float) -> tuple[float, float, int, int]:
     """Probability before and after the largest move, and its words ``start`` to ``stop``.
 
-    Before the first word the probability counts as 0.5; of equal moves the shortest is taken.
+    ``before`` is the probability before the first word; of equal moves the shortest is taken.
     """
-    p = np.concatenate([[0.5], trajectory])
+    p = np.concatenate([[before], trajectory])
     moves = [
         (round(abs(float(p[stop] - p[start])), 6), -(stop - start), start, stop)
         for stop in range(1, len(p))

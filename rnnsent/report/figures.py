@@ -1,15 +1,38 @@
-"""Figures of a run, drawn with matplotlib's object interface (no global state)."""
+"""Figures of a run, drawn with matplotlib's object interface (no global state).
+
+They are as narrow as a phone needs them: panels one below another, legends below the panels.
+"""
 
 import pathlib
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from rnnsent.evaluation import Calibration
 
 _COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900")
+_WIDTH = 5.6
+
+
+def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
+    """A figure of ``rows`` panels one below another, each ``height`` inches high."""
+    figure = Figure(figsize=(_WIDTH, rows * height + 0.9), layout="constrained")
+    return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
+
+
+def _finish(figure: Figure, axes: Axes, caption: str, path: pathlib.Path) -> None:
+    """The legend of one of the panels below all, the caption above, and into the file."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if len(labels) > 3 else len(labels)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8
+    )
+    figure.suptitle(textwrap.fill(caption, 60), fontsize=10)
+    figure.savefig(path, dpi=150)
 
 
 def curves(
@@ -22,8 +45,8 @@ def curves(
       path: where to write; the suffix decides the format.
       caption: names the data.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    figure, panels = _stacked(2, 2.7, sharex=True)
+    for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
         for colour, (title, seeds) in zip(_COLOURS, histories.items(), strict=False):
             values = [[epoch[name] for epoch in seed] for seed in seeds]
             epochs = range(1, len(values[0]) + 1)
@@ -31,11 +54,13 @@ def curves(
             low, high = [min(at) for at in at_epoch], [max(at) for at in at_epoch]
             axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
             mean = [sum(at) / len(at) for at in at_epoch]
-            axes.plot(epochs, mean, color=colour, linewidth=2, marker="o", label=title)
-        axes.set(xlabel="epoch", ylabel=f"training {name}")
-        axes.legend(frameon=False)
-    figure.suptitle(caption, fontsize=10)
-    figure.savefig(path, dpi=150)
+            axes.plot(
+                epochs, mean, color=colour, linewidth=2, marker="o", markersize=4, label=title
+            )
+        axes.set_ylabel(f"training {name}")
+    panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _finish(figure, panels[0], caption, path)
 
 
 def accuracies(
@@ -45,8 +70,7 @@ def accuracies(
     caption: str,
 ) -> None:
     """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
-    figure = Figure(figsize=(max(5.5, 1.6 * len(values)), 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = _stacked(1, 3.2)
     for x, (colour, (title, seeds)) in enumerate(zip(_COLOURS, values.items(), strict=False)):
         axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
@@ -62,7 +86,7 @@ def accuracies(
                 va="top",
             )
     axes.axhline(0.5, color="lightgray", linewidth=1)
-    labels = [textwrap.fill(title, 16) for title in values]
+    labels = [textwrap.fill(title, 12) for title in values]
     axes.set(xticks=range(len(values)), xticklabels=labels, ylabel="accuracy")
     axes.set_title(caption, fontsize=10)
     figure.savefig(path, dpi=150)
@@ -72,8 +96,7 @@ def reliability(
     values: Mapping[str, Sequence[Calibration]], path: pathlib.Path, caption: str
 ) -> None:
     """Share of positive reviews against predicted probability: a thin line per seed."""
-    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = _stacked(1, 4.2)
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
     for colour, (title, seeds) in zip(_COLOURS, values.items(), strict=False):
         for i, one in enumerate(seeds):
@@ -87,37 +110,39 @@ def reliability(
                 **label,
             )
     axes.set(xlabel="predicted probability of positive", ylabel="share of positive reviews")
-    axes.legend(frameon=False)
-    axes.set_title(caption, fontsize=10)
-    figure.savefig(path, dpi=150)
+    axes.set_aspect("equal")
+    _finish(figure, axes, caption, path)
 
 
 def memory(
-    panels: Mapping[str, Mapping[str, Sequence[np.ndarray]]], path: pathlib.Path, caption: str
+    panels: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
+    path: pathlib.Path,
+    caption: str,
+    colours: Mapping[str, int],
 ) -> None:
     """Gradient norms by distance from the end, one panel per quantity, on a logarithmic axis.
 
     Args:
-      panels: by panel title, by curve title: one array (Q, D) per seed, rows the lower quartile,
-        median and upper quartile over reviews; the band is the mean quartiles over seeds.
+      panels: by panel title, by curve title, untrained (dashed) and trained in turns: one array
+        (Q, D) per seed, rows the lower quartile, median and upper quartile over reviews; the band
+        is the mean quartiles over seeds.
       path: where to write.
       caption: names the data.
+      colours: by curve title, the number of its model among all models of the report.
     """
-    figure = Figure(figsize=(4 * len(panels) + 2.4, 3.8), layout="constrained")
-    row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for axes, (panel, curves) in zip(row, panels.items(), strict=True):
+    figure, rows = _stacked(len(panels), 2.3, sharex=True)
+    for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
         for i, (title, seeds) in enumerate(curves.items()):
-            colour, style = _COLOURS[i // 2 % len(_COLOURS)], ("--", "-")[i % 2]
+            colour, style = _COLOURS[colours[title] % len(_COLOURS)], ("--", "-")[i % 2]
             low_D, median_D, high_D = np.maximum(np.mean(seeds, axis=0), 1e-12)
             distance = range(len(median_D))
             axes.plot(distance, median_D, color=colour, linestyle=style, label=title)
             axes.fill_between(distance, low_D, high_D, color=colour, alpha=0.12, linewidth=0)
-        axes.set(xlabel="words before the end", title=panel, yscale="log", ylim=(1e-9, None))
-    row[0].set_ylabel("norm of the logit's gradient")
-    handles, labels = row[-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
-    figure.suptitle(caption, fontsize=10)
-    figure.savefig(path, dpi=150)
+        axes.set(yscale="log", ylim=(1e-9, None))
+        axes.set_title(f"gradient with respect to {panel}", fontsize=10)
+    rows[-1].set_xlabel("words before the end")
+    figure.supylabel("norm of the logit's gradient", fontsize=10)
+    _finish(figure, rows[0], caption, path)
 
 
 def lines(
@@ -130,15 +155,12 @@ def lines(
 
     The line is the seeds' mean, the band goes from the lowest to the highest seed.
     """
-    figure = Figure(figsize=(4 * len(panels) + 2.4, 3.8), layout="constrained")
-    row = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (panel, curves) in zip(row, panels.items(), strict=True):
+    figure, rows = _stacked(len(panels), 2.6, sharex=True)
+    for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
         for colour, (title, (x, seeds)) in zip(_COLOURS, curves.items(), strict=False):
             y = np.asarray(seeds, float)
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
-        axes.set(xlabel=xlabel, title=panel)
-    handles, labels = row[-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
-    figure.suptitle(caption, fontsize=10)
-    figure.savefig(path, dpi=150)
+        axes.set_title(panel, fontsize=10)
+    rows[-1].set_xlabel(xlabel)
+    _finish(figure, rows[0], caption, path)

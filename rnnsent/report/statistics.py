@@ -156,18 +156,28 @@ def memory(
     return memory_table(curves) + "\n\n![gradient by distance from the end](figures/memory.png)"
 
 
-MEMORY_PANELS = {"x": "the word read", "h 1": "first layer's output", "h 2": "second layer's"}
+MEMORY_PANELS = {
+    "x": "the word read",
+    "h 1": "the first layer's output",
+    "h 2": "the second layer's output",
+}
 
 
 def draw_memory(
-    curves: Mapping[str, Sequence[Mapping[str, np.ndarray]]], path: pathlib.Path, caption: str
+    curves: Mapping[str, Sequence[Mapping[str, np.ndarray]]],
+    path: pathlib.Path,
+    caption: str,
+    colours: Mapping[str, int] | None = None,
 ) -> None:
-    """The curves of several models by title, untrained and trained alternating."""
+    """The curves of several models by title, untrained and trained in turns.
+
+    ``colours`` are by curve title, as in :func:`figures.memory`; by default in the order given.
+    """
     panels = {
         panel: {t: [seed[name][:3] for seed in seeds] for t, seeds in curves.items()}
         for name, panel in MEMORY_PANELS.items()
     }
-    figures.memory(panels, path, caption)
+    figures.memory(panels, path, caption, colours or {t: i // 2 for i, t in enumerate(curves)})
 
 
 DISTANCES = (0, 10, 20, 50, 100)

@@ -5,8 +5,9 @@ import json
 import pytest
 from scripts import run
 
-from experiments import claims
 from rnnsent import notebook
+from rnnsent.claims import CONDITIONS
+from rnnsent.verdicts import Criterion, verdict
 
 pytestmark = pytest.mark.slow
 OPTIONS = ("--data", "toy", "--epochs", "1", "--seeds", "0", "--maxlen", "24")
@@ -24,11 +25,10 @@ def test_every_claim_gets_the_verdict_of_its_criteria(finished):
     _, folder = finished
     found = json.loads((folder / "claims.json").read_text())
     assert list(found) == list(notebook.CLAIMS)
-    rule = {frozenset([True]): "supported", frozenset([False]): "not supported"}
     report = (folder / "report.md").read_text()
     for claim, one in found.items():
-        holds = frozenset(criterion["holds"] for criterion in one["criteria"])
-        assert one["verdict"] == rule.get(holds, "mixed")
+        holds = [criterion["holds"] for criterion in one["criteria"]]
+        assert one["verdict"] == verdict([Criterion("", "", h) for h in holds])
         assert f"| {claim} | **{one['verdict']}** |" in report
     assert "`toy`" in "\n".join(report.splitlines()[:5])
 
@@ -42,7 +42,7 @@ def test_the_page_has_the_cards_and_every_figure(finished):
 
 def test_the_conditions_differ_as_they_say(finished):
     _, folder = finished
-    for name, condition in claims.CONDITIONS.items():
+    for name, condition in CONDITIONS.items():
         place = folder / name / "seed-0"
         assert len((place / "metrics.jsonl").read_text().splitlines()) == condition.epochs
         measured = json.loads((place / "measured.json").read_text())
@@ -61,3 +61,27 @@ def test_what_is_finished_is_not_done_again(finished):
     assert json.loads(again.read_text()) == json.loads(text)
     after = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
     assert before == after
+
+
+def test_a_comparisons_trainings_are_taken_over_and_both_reports_stay(tmp_path):
+    run("experiments.compare", *OPTIONS, "--run", "both", cwd=tmp_path)
+    folder = tmp_path / "both"
+    kept = [folder / "report.md", *folder.glob("*/seed-0/result.json")]
+    before = [path.read_bytes() for path in kept]
+    done = run("experiments.claims", *OPTIONS, "--run", "both", cwd=tmp_path)
+    assert len(kept) == 3 and [path.read_bytes() for path in kept] == before
+    trained = [line for line in done.stderr.splitlines() if " epoch 1/" in line]
+    assert len(trained) == len(CONDITIONS) - 2
+    assert (folder / "claims" / "report.html").read_text().count("<article") == 20
+    run("experiments.compare", *OPTIONS, "--run", "both", cwd=tmp_path)  # and back again
+
+
+def test_a_claims_folders_conditions_can_be_inspected(finished):
+    cwd, folder = finished
+    models = ("--models", "simple_rnn-plain", "lstm-recurrent")
+    done = run("experiments.inspect", str(folder), "--review", "3", *models, cwd=cwd)
+    for name in models[1:]:
+        assert f"{CONDITIONS[name].title}: " in done.stdout
+    wrong = ("--models", "gru", "--review", "3")
+    refused = run("experiments.inspect", str(folder), *wrong, cwd=cwd, code=2)
+    assert "lstm-recurrent" in refused.stderr

@@ -33,7 +33,7 @@ def address(tmp_path_factory):
 def _card(number):
     words = [HOSTILE, "averyveryverylongword" * 8, *["good", "film"] * 60]
     ramp = np.linspace(0, 0.9, len(words))
-    readings = [cards.Reading(title, ramp, ramp, ramp, 0.9, 0.0) for title in "AB"]
+    readings = [cards.Reading(title, ramp, ramp, ramp, 0.5, 0.9, 0.0) for title in "AB"]
     return cards.card(number, f"test review {HOSTILE}", 1, words, readings)
 
 

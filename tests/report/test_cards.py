@@ -19,7 +19,7 @@ def reading(title, trajectory, contribution=None, missing=0.0):
         contribution = np.zeros_like(trajectory)
     end = float(trajectory[-1]) if len(trajectory) else 0.5
     contribution = np.asarray(contribution, float)
-    return cards.Reading(title, contribution, contribution / 2, trajectory, end, missing)
+    return cards.Reading(title, contribution, contribution / 2, trajectory, 0.5, end, missing)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,16 @@ def test_a_reading_has_one_entry_per_word_and_ends_with_the_prediction(params):
     whole = analysis.integrated_gradients(CONFIG, params, ids_T)
     np.testing.assert_allclose(found.contribution, whole.contribution_T[[3, 4, 6]], atol=1e-4)
     assert found.missing <= 0.01
+    begun = evaluation.probability(training.predict(CONFIG, params, np.array([[START]], np.int32)))
+    assert found.before == pytest.approx(begun[0], abs=1e-6)
     without = training.predict(CONFIG, params, np.array([[START, 9, 11]], np.int32))[0]
     assert found.left_out[0] == pytest.approx(logit - without, abs=1e-6)
+
+
+def test_a_review_that_fills_the_row_begins_from_nothing(params):
+    found = cards.read("LSTM", CONFIG, params, np.array([7, 9, 11], np.int32))
+    (nothing,) = training.predict(CONFIG, params, np.full((1, 3), PAD, np.int32))
+    assert found.before == pytest.approx(evaluation.probability(nothing), abs=1e-6)
 
 
 def test_words_are_those_the_models_saw():
@@ -63,8 +71,8 @@ def test_the_remark_names_the_largest_move_and_only_that():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_no_move_within_the_window_is_larger(trajectory):
-    before, after, start, stop = cards.largest_move(np.array(trajectory))
-    p = [0.5, *trajectory]
+    before, after, start, stop = cards.largest_move(np.array(trajectory), 0.4)
+    p = [0.4, *trajectory]
     assert (before, after) == (p[start], p[stop]) and 0 < stop - start <= cards.WINDOW
     for i in range(len(p)):
         for j in range(i + 1, min(len(p), i + cards.WINDOW + 1)):
