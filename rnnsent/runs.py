@@ -288,7 +288,10 @@ def load_seed(folder: pathlib.Path) -> Trained:
     try:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         history = [json.loads(line) for line in lines]
-        with np.load(folder / "predictions.npz") as arrays:
+        if len(history) != result["epochs"]:
+            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {result['epochs']}")
+        # NumPy leaves a file that it opened itself open where it is damaged.
+        with (folder / "predictions.npz").open("rb") as file, np.load(file) as arrays:
             logits = [arrays[f"{name}_logits_N"] for name in ("train", "test")]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(

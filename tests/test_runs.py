@@ -1,11 +1,13 @@
+import dataclasses
 import json
+import pathlib
 import re
 
 import jax
 import numpy as np
 import pytest
 
-from rnnsent import checkpoints, data, runs
+from rnnsent import checkpoints, config, data, runs
 from rnnsent.errors import UserError
 from rnnsent.model import ModelConfig
 from rnnsent.training import create_state, optimizer, predict
@@ -33,13 +35,36 @@ def test_a_seed_is_trained_once_and_reloads_to_the_bit(tmp_path, toy):
     again = train(folder, toy)
     assert (folder / "result.json").stat().st_mtime_ns == before
     np.testing.assert_array_equal(trained.test_logits_N, again.test_logits_N)
-    config, state = checkpoints.restore(folder / "checkpoint", ADAM)
-    assert config == CONFIG and int(state.step) == 4
-    logits_N = predict(config, state.params, toy.test.ids_NT)
+    model, state = checkpoints.restore(folder / "checkpoint", ADAM)
+    assert model == CONFIG and int(state.step) == 4
+    logits_N = predict(model, state.params, toy.test.ids_NT)
     np.testing.assert_array_equal(logits_N, trained.test_logits_N)
     assert runs.seeds(tmp_path, "simple_rnn") == [3]
+    recipe = runs.read_json(folder / "config.json")
+    assert recipe["model"]["cell"] == "simple_rnn" and recipe["learning_rate"] == 0.001
+    assert (recipe["seed"], recipe["epochs"], recipe["batch_size"]) == (3, 2, 512)
+    assert runs.read_json(folder / "provenance.json", "git", "device", "versions")
+    assert trained.result["data"]["source"] == "toy"
     with pytest.raises(UserError, match="epochs 2, not 5"):
         train(folder, toy, epochs=5)
+    refuse_damaged(folder)
+
+
+def refuse_damaged(folder):
+    """Each file of a finished training, damaged, is named."""
+    changes = {
+        "metrics.jsonl": (b"x", b""),
+        "predictions.npz": (b"PK", b"PK\3\4" + bytes(50), b""),
+        "result.json": (b"{", b"{}", b"[]"),
+    }
+    for name, contents in changes.items():
+        whole = (folder / name).read_bytes()
+        for content in contents:
+            (folder / name).write_bytes(content)
+            with pytest.raises(UserError, match=f"{folder}.*(damaged|cannot be read)"):
+                runs.load_seed(folder)
+        (folder / name).write_bytes(whole)
+    runs.load_seed(folder)
 
 
 def test_an_interrupted_seed_is_trained_again(tmp_path, toy, monkeypatch):
@@ -73,7 +98,14 @@ def test_missing_and_damaged_checkpoints_are_user_errors(tmp_path):
     with pytest.raises(UserError, match="No readable checkpoint"):
         checkpoints.restore(tmp_path, ADAM)
     checkpoints.save(tmp_path, CONFIG, create_state(CONFIG, ADAM, 7))
-    (tmp_path / "model.json").write_text("{")
+    whole = (tmp_path / "model.json").read_text()
+    for content in ("{", "{}", "[]", whole.replace("simple_rnn", "none"), whole.replace("8", "9")):
+        (tmp_path / "model.json").write_text(content)
+        with pytest.raises(UserError, match="No readable checkpoint"):
+            checkpoints.restore(tmp_path, ADAM)
+    (tmp_path / "model.json").write_text(whole)
+    for path in (tmp_path / "state").rglob("d/*"):
+        path.write_bytes(bytes(path.stat().st_size))
     with pytest.raises(UserError, match="No readable checkpoint"):
         checkpoints.restore(tmp_path, ADAM)
 
@@ -83,6 +115,63 @@ def test_new_folders_never_collide(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Cannot create"):
         runs.new_folder(tmp_path / "file", "x")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(config.DataOptions):
+    out: pathlib.Path = pathlib.Path("runs")
+    run: pathlib.Path | None = None
+    epochs: int = 2
+    quick: bool = False
+
+
+def test_a_place_that_cannot_take_a_run_is_refused_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match="file is no folder.*--out"):
+            runs.check_place(place, None)
+        with pytest.raises(UserError, match="file is no folder.*--run"):
+            runs.check_place(tmp_path, place)
+    with pytest.raises(UserError, match="holds no run"):
+        runs.check_place(tmp_path, tmp_path / "other")
+    runs.check_place(tmp_path / "new" / "deep", None)
+    runs.check_place(tmp_path / "file", tmp_path / "new")
+
+
+def test_a_run_goes_on_with_its_own_data_and_recipe_only(tmp_path, toy):
+    options = Options(num_words=60, maxlen=12, out=tmp_path)
+    folder = runs.open_folder(options, toy, runs.provenance(toy), "test")
+    assert folder.name.startswith("test-toy-") and runs.data_of(folder) == toy.provenance
+    again = dataclasses.replace(options, run=folder)
+    assert runs.open_folder(again, toy, runs.provenance(toy), "test") == folder
+    for change in ({"epochs": 3}, {"quick": True}):
+        with pytest.raises(UserError, match="holds a run with (epochs 2, not 3|quick False)"):
+            other = dataclasses.replace(again, **change)
+            runs.open_folder(other, toy, runs.provenance(toy), "test")
+    longer = data.load("toy", num_words=60, maxlen=13)
+    with pytest.raises(UserError, match="holds a run on other data .toy task"):
+        runs.open_folder(again, longer, runs.provenance(longer), "test")
+    for content in ("{}", '{"data": 3}', '{"data": {}}', "["):
+        (folder / "provenance.json").write_text(content)
+        with pytest.raises(UserError, match="provenance.json cannot be read"):
+            runs.data_of(folder)
+
+
+def test_places_of_training_are_named_once(tmp_path, toy):
+    here = runs.provenance(toy)
+    for name, git in (("a", "one"), ("b", "two"), ("c", "one")):
+        (tmp_path / name).mkdir()
+        runs.write_json(tmp_path / name / "provenance.json", here | {"git": git})
+    places = [tmp_path / name for name in "abc"]
+    machine = here["device"]["name"]
+    assert runs.origins(places) == [f"revision one on {machine}", f"revision two on {machine}"]
+
+
+def test_a_package_inside_a_strangers_repository_has_no_revision(monkeypatch):
+    monkeypatch.setattr(runs, "__file__", jax.__file__)
+    assert runs._git_revision() is None
 
 
 def test_provenance_says_what_a_result_rests_on(toy):

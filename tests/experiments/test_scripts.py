@@ -91,6 +91,8 @@ def test_a_given_run_is_gone_on_with(finished):
     assert result.stat().st_mtime_ns == before
     other = ("--data", "toy", "--epochs", "2", "--maxlen", "16", "--run", str(folder))
     assert "other data" in run("experiments.compare", *other, cwd=cwd, code=2).stderr
+    rate = (*options, "--learning-rate", "0.1", "--run", str(folder))
+    assert "learning_rate 0.001" in run("experiments.compare", *rate, cwd=cwd, code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,11 @@ def test_a_given_run_is_gone_on_with(finished):
     [
         ("experiments.compare --epochs 0", "at least 1"),
         ("experiments.compare --seeds 1 1", "twice"),
+        ("experiments.compare --data toy --learning-rate nan", "above 0"),
+        ("experiments.compare --data toy --num-words 2", "leaves no words"),
+        ("experiments.compare --data toy --maxlen 1000000000", "beyond any review"),
+        ("experiments.compare --data toy --out /dev/null", "no folder"),
+        ("experiments.compare --data toy --run /dev/null", "no folder"),
         ("experiments.compare --data nowhere", "nowhere"),
         ("experiments.compare --epoch-count 3", "epoch-count"),
         ("experiments.compare --archive nothing.tar --data imdb", "nothing.tar"),
