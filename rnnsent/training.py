@@ -113,6 +113,7 @@ def loss_sums(
     *,
     dropout_key: Array | None = None,
     rows_B: Array | None = None,
+    implementation: str = "auto",
 ) -> tuple[Array, Totals]:
     """Summed binary cross-entropy (in nats) of weighted rows, and the totals.
 
@@ -120,7 +121,7 @@ def loss_sums(
     Rows must be right-padded (:func:`pack_rows`).
     """
     train = dropout_key is not None
-    logits_B = SentimentClassifier(config, "auto").apply(
+    logits_B = SentimentClassifier(config, implementation).apply(
         {"params": params},
         ids_BT,
         right_padded=True,
@@ -144,6 +145,7 @@ def gradients(
     dropout_key: Array,
     rows_B: Array,
     micro_batch: int,
+    implementation: str = "auto",
 ) -> tuple[Any, Totals]:
     """Gradients of the summed loss and the totals, one micro-batch of rows after another.
 
@@ -155,7 +157,14 @@ def gradients(
     def part(sums, rows):
         ids_bT, label_b, weight_b, rows_b = rows
         grads, totals = jax.grad(loss_sums, argnums=1, has_aux=True)(
-            config, params, ids_bT, label_b, weight_b, dropout_key=dropout_key, rows_B=rows_b
+            config,
+            params,
+            ids_bT,
+            label_b,
+            weight_b,
+            dropout_key=dropout_key,
+            rows_B=rows_b,
+            implementation=implementation,
         )
         return jax.tree.map(jnp.add, sums, (grads, totals)), None
 
@@ -176,6 +185,7 @@ def train_step(
     *,
     micro_batch: int,
     axis: str | None = None,
+    implementation: str = "auto",
 ) -> tuple[TrainState, Totals]:
     """One optimizer step on the mean loss of a batch.
 
@@ -188,6 +198,7 @@ def train_step(
       weight_B: float32, 1 for a review and 0 for a row that only fills the batch.
       micro_batch: rows at a time; divides B.
       axis: name of the mesh axis over which each device holds B rows of a larger batch, in order.
+      implementation: of the recurrence, see :func:`rnnsent.recurrence.scan`.
 
     Returns:
       The next state and the batch's totals.
@@ -205,6 +216,7 @@ def train_step(
         dropout_key=dropout_key,
         rows_B=rows_B,
         micro_batch=micro_batch,
+        implementation=implementation,
     )
     if axis is not None:
         grads, totals = jax.lax.psum((grads, totals), axis)
@@ -244,6 +256,29 @@ def epoch_order(key: Array, epoch: Array, rows: int, layout: Plan) -> Array:
     return jnp.pad(order, ((0, 0), (0, layout.rows - layout.batch_size)), constant_values=-1)
 
 
+def stretch(
+    config: ModelConfig,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    ids_NT: Array,
+    label_N: Array,
+    order_SB: Array,
+    start: Array,
+    stop: Array,
+    **options,
+) -> tuple[TrainState, Totals]:
+    """The steps ``order_SB[start:stop]`` one after another; ``options`` are of train_step."""
+
+    def one(index, state_and_totals):
+        state, totals = state_and_totals
+        rows_B = order_SB[index]
+        batch = ids_NT[rows_B], label_N[rows_B], (rows_B >= 0).astype(jnp.float32)
+        state, new = train_step(config, optimizer, state, *batch, **options)
+        return state, jax.tree.map(jnp.add, totals, new)
+
+    return jax.lax.fori_loop(start, stop, one, (state, Totals.zero()))
+
+
 @functools.partial(
     jax.jit, static_argnames=("config", "optimizer", "layout", "devices"), donate_argnames="state"
 )
@@ -266,26 +301,8 @@ def train_steps(
     donated; all arguments live on every device.
     """
 
-    def steps(state, ids_NT, label_N, order_Sb, start, stop):
-        def one(index, state_and_totals):
-            state, totals = state_and_totals
-            rows_b = order_Sb[index]
-            state, new = train_step(
-                config,
-                optimizer,
-                state,
-                ids_NT[rows_b],
-                label_N[rows_b],
-                (rows_b >= 0).astype(jnp.float32),
-                micro_batch=layout.micro_batch,
-                axis=ROWS,
-            )
-            return state, jax.tree.map(jnp.add, totals, new)
-
-        return jax.lax.fori_loop(start, stop, one, (state, Totals.zero()))
-
     return jax.shard_map(
-        steps,
+        functools.partial(stretch, config, optimizer, micro_batch=layout.micro_batch, axis=ROWS),
         mesh=devices,
         in_specs=(P(), P(), P(), P(None, ROWS), P(), P()),
         out_specs=P(),
@@ -326,7 +343,7 @@ def fit(
     batch_size: int = 512,
     micro_batch: int | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[TrainState, list[dict]]:
+) -> tuple[TrainState, list[Progress]]:
     """Trains for some epochs over all rows, each epoch in a new order; no row is dropped.
 
     Args:
@@ -351,16 +368,32 @@ def fit(
     dispatch = functools.partial(
         train_steps, config=config, optimizer=optimizer, layout=layout, devices=devices
     )
-    first = int(state.step) // steps
-    history = []
-    for epoch in range(first, first + epochs):
-        meter = _Meter(epoch + 1, first + epochs, steps, progress)
+
+    def advance(state, epoch, start, stop):
         order_SB = epoch_order(state.key, epoch, rows, layout)
+        return dispatch(state, ids_NT, label_N, order_SB, start, stop)
+
+    epoch = int(state.step) // steps
+    state, history = run_epochs(advance, state, range(epoch, epoch + epochs), steps, progress)
+    return state, [each[0] for each in history]
+
+
+def run_epochs(
+    advance: Callable, state: Any, epochs: range, steps: int, progress: Callable | None
+) -> tuple[Any, list[list[Progress]]]:
+    """Runs epochs of some steps each by ``advance(state, epoch, start, stop)``, reporting progress.
+
+    Returns:
+      The state after the last step and, per epoch, the progress of every seed at its end.
+    """
+    history = []
+    for epoch in epochs:
+        meter = _Meter(epoch + 1, epochs.stop, steps, progress)
         for start in range(0, steps, STEPS_PER_DISPATCH):
             stop = min(start + STEPS_PER_DISPATCH, steps)
-            state, totals = dispatch(state, ids_NT, label_N, order_SB, start, stop)
+            state, totals = advance(state, epoch, start, stop)
             meter.add(stop, totals)
-        history.append(meter.read())
+        history.append(meter.end())
     return state, history
 
 
@@ -371,30 +404,29 @@ class _Meter:
         self.at = {"epoch": epoch, "epochs": epochs, "steps": steps}
         self.progress = progress
         self.started = time.perf_counter()
-        self.sums = np.zeros(len(Totals._fields))
+        self.sums = Totals(0, 0, 0)
         self.pending = None
 
     def add(self, step: int, totals: Totals) -> None:
         if self.pending:
-            self.read()
+            self._read()
         self.pending = (step, totals)
 
-    def read(self) -> Progress:
+    def end(self) -> list[Progress]:
+        self._read()
+        return [self._now(each) for each in zip(*self.sums, strict=True)]
+
+    def _read(self) -> None:
         step, totals = self.pending
-        self.sums += np.array([float(total) for total in totals])  # waits for the devices
-        loss, correct, weight = self.sums.tolist()
-        seconds = time.perf_counter() - self.started
-        now = Progress(
-            **self.at,
-            step=step,
-            loss=loss / weight,
-            accuracy=correct / weight,
-            rows=int(weight),
-            seconds=seconds,
-        )
+        new = [np.atleast_1d(np.asarray(total, float)) for total in totals]  # waits for the devices
+        self.sums = Totals(*(old + each for old, each in zip(self.sums, new, strict=True)))
+        self.at |= {"step": step, "seconds": time.perf_counter() - self.started}
         if self.progress:
-            self.progress(now)
-        return now
+            self.progress(self._now([each.sum() for each in self.sums]))
+
+    def _now(self, sums) -> Progress:
+        loss, correct, weight = map(float, sums)
+        return Progress(**self.at, loss=loss / weight, accuracy=correct / weight, rows=int(weight))
 
 
 @functools.partial(jax.jit, static_argnames=("config", "devices"))

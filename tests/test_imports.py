@@ -21,7 +21,7 @@ RANK = {
             ("interop", "evaluation"),
             ("verdicts",),
             ("training",),
-            ("checkpoints",),
+            ("checkpoints", "seeds"),
             ("analysis", "costs"),
             ("peers",),
             ("runs",),
