@@ -42,11 +42,15 @@ class Study:
 
 
 STUDIES = {
-    "peers": Study(subjects=tuple(SUBJECTS), guest=("rnnsent", "flax")),
+    "peers": Study(
+        subjects=tuple(name for name in SUBJECTS if name != "rnnsent-seeds"),
+        guest=("rnnsent", "flax"),
+    ),
     "packing": Study((132, 512), ("rnnsent", "rnnsent-scan")),
     "steps": Study((33, 66, 132, 264, 528, 1056)),
     "batch": Study((32, 128, 512, 2048)),
     "features": Study((32, 64, 128, 256, 512)),
+    "seeds": Study((1, 2, 4, 8), ("rnnsent", "rnnsent-seeds")),
 }
 
 
@@ -57,8 +61,8 @@ class Options(DataOptions):
     study: tuple[Literal[tuple(STUDIES)], ...] = ("peers",)
     """peers: all subjects on the notebook's two models, and rnnsent and Flax on a GRU written as a
     user would write it. packing: real reviews of 132 and 512 steps, packed and not. steps, batch,
-    features: the cost as it grows with the steps of time, the rows of a batch, the width of the
-    layers. Several may be named."""
+    features, seeds: the cost as it grows with the steps of time, the rows of a batch, the width of
+    the layers, the models trained: one after another, and in one program. Several may be named."""
     cells: tuple[Literal["simple_rnn", "lstm", "gru"], ...] = ()
     """Cells of the models (default: the notebook's, in the study of peers a GRU too)."""
     subjects: tuple[Literal[tuple(SUBJECTS)], ...] = ()
@@ -137,7 +141,7 @@ def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Pl
     # In a large case a few rows are enough; elsewhere a full batch spares its own compilation.
     large = case.batch * case.steps > Options.batch * Options.maxlen
     place = "-".join(str(part) for part in (*named.values(), case.config.cell) if part is not None)
-    quick = options.quick and not options.subjects
+    quick = options.quick and not options.subjects and named["study"] == "peers"
     return Plan(
         subjects_of(named["study"], case.config.cell, options),
         options.rounds,
@@ -181,6 +185,7 @@ def _varied(case: Case, study: str, value: int | None) -> Case:
 def _label(case: Case) -> str:
     widths = "-".join(str(features) for features in case.config.features)
     label = f"{case.config.cell} {widths}, B={case.batch}, T={case.steps}"
+    label += f", seeds={case.seeds}" if case.seeds > 1 else ""
     return label + (", padded reviews" if case.masked else "")
 
 

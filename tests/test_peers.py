@@ -105,7 +105,7 @@ def test_same_logits_and_gradients(name, results):
 def test_same_training_steps(name, results):
     ours = results("rnnsent")
     for case, result in results(name).items():
-        if case == "dropout" and name != VARIANT:  # it trains, each on draws of its own
+        if case == "dropout":  # it trains, each on draws of its own
             continue
         # PyTorch's layers and Keras's GRU have a second bias that trains too; PyTorch's Adam has
         # its epsilon elsewhere (training.optimizer).
@@ -170,6 +170,21 @@ def test_cudnns_weights_and_rows_are_rnnsents(monkeypatch):
     exact = {"logits": logits_B, **worker.flatten(grads)}
     errors = worker.differences(*subject.reference(ids_NT, label_N), exact)
     assert errors["logits"] < 5e-6 and errors["gradients"] < 2e-5
+
+
+@pytest.mark.slow
+def test_seeds_in_one_program_train_as_one_alone():
+    rng = np.random.default_rng(0)
+    ids_NT = rng.integers(1, 40, (4, 6)).astype(np.int32)
+    label_N = np.array([0, 1, 1, 0], np.int32)
+    params = model.init(CONFIG, jax.random.key(0))
+    trained = {}
+    for name, count in (("rnnsent", 1), ("rnnsent-seeds", 2)):
+        case = peers.Case(CONFIG, batch=4, steps=6, seeds=count)
+        subject = peers.build(name, case, jax.tree.map(np.array, params), ids_NT, label_N)
+        subject.train(2)
+        trained[name] = subject.reference(ids_NT, label_N)[0]
+    np.testing.assert_allclose(trained["rnnsent-seeds"], trained["rnnsent"], atol=5e-6)
 
 
 def test_steps_run_are_those_of_each_micro_batchs_longest_row():

@@ -22,7 +22,8 @@ class Case:
       steps: T, steps of time in a row.
       masked: whether rows may hold padding (on the left, as the notebook has it). Without it all T
         steps are real and the peers are spared every mask; rnnsent masks all the same.
-      seeds: models that train side by side, each on batches of B rows.
+      seeds: models in training; a step is one of each of them, on B rows each. Only rnnsent's
+        subjects take more than one.
     """
 
     config: ModelConfig
@@ -101,6 +102,7 @@ def _variant(title: str, implementation: str, recompute: bool = True, **more) ->
 
 SUBJECTS: dict[str, Spec] = {
     "rnnsent": Spec("rnnsent", "ours:Rnnsent", ours=True),
+    "rnnsent-seeds": Spec("rnnsent: seeds in one program", "ours:Seeds", ours=True),
     "rnnsent-packed": _variant("packed", "packed"),
     "rnnsent-scan": _variant("scan", "scan"),
     "rnnsent-stored": _variant("scan, plain autodiff", "scan", recompute=False),

@@ -10,7 +10,7 @@ import optax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnsent import costs, devices, recurrence, timing, training
+from rnnsent import costs, devices, recurrence, seeds, timing, training
 from rnnsent.devices import ROWS
 from rnnsent.model import SentimentClassifier
 from rnnsent.peers.case import Case
@@ -19,7 +19,10 @@ _BY_ROWS = P(ROWS)
 
 
 class Rnnsent:
-    """``training.train_steps`` and ``training.predict``; see :class:`rnnsent.peers.Subject`."""
+    """``training.train_steps`` and ``training.predict``; see :class:`rnnsent.peers.Subject`.
+
+    Several seeds are trained one after another.
+    """
 
     def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
         self.case, self.ids_NT = case, ids_NT
@@ -54,7 +57,10 @@ class Rnnsent:
 
         ids_BT = training.pack_rows(ids_BT)
         logits_B = self._predict(ids_BT)
-        return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self.state.params))
+        return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self._params()))
+
+    def _params(self):
+        return self.state.params
 
     @functools.cached_property
     def program(self) -> jax.stages.Compiled:
@@ -73,6 +79,9 @@ class Rnnsent:
         return program
 
     def train(self, steps: int) -> None:
+        self._advance(steps * self.case.seeds)
+
+    def _advance(self, steps: int) -> None:
         while steps:
             stop = min(self.at + steps, self.batches)
             self.state, totals = self.program(self.state, *self.rows, self.at, stop)
@@ -80,7 +89,9 @@ class Rnnsent:
         jax.block_until_ready((self.state, totals))
 
     def infer(self, steps: int) -> None:
-        self._predict(self.ids_NT[self._next_rows(steps)])
+        ids_NT = self.ids_NT[self._next_rows(steps)]
+        for _ in range(self.case.seeds):
+            self._predict(ids_NT)
 
     def _next_rows(self, steps: int) -> np.ndarray:
         B, first = self.case.batch, self.at
@@ -88,8 +99,9 @@ class Rnnsent:
         return np.arange(first * B, (first + steps) * B) % len(self.ids_NT)
 
     def _predict(self, ids_NT: np.ndarray) -> np.ndarray:
-        config, params = self.case.config, self.state.params
-        return training.predict(config, params, ids_NT, batch_size=self.case.batch)
+        return training.predict(
+            self.case.config, self._params(), ids_NT, batch_size=self.case.batch
+        )
 
     def operations(self) -> dict[str, dict[str, float]]:
         """Multiplications with additions and tanh or sigmoid of a step's forward pass and of the
@@ -105,9 +117,9 @@ class Rnnsent:
             return sums[0]
 
         counted = {"forward": loss, "gradient": jax.grad(loss)}
-        scale = self.case.batch / len(label_B)
+        scale = self.case.batch * self.case.seeds / len(label_B)
         return {
-            name: costs.executed(function, self.state.params, steps=self.case.steps).scaled(scale)
+            name: costs.executed(function, self._params(), steps=self.case.steps).scaled(scale)
             for name, function in counted.items()
         }
 
@@ -222,6 +234,43 @@ class Variant(Rnnsent):
             filled = np.pad(ids_bT, ((0, rows - len(ids_bT)), (0, 0)))
             out.append(np.asarray(self.forward(self.state.params, filled))[: len(ids_bT)])
         return np.concatenate(out)
+
+
+class Seeds(Rnnsent):
+    """Several seeds as one program, ``seeds.train_steps``; all start from the given weights."""
+
+    def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
+        super().__init__(case, params, ids_NT, label_N)
+        self.layout = training.plan(case.batch, 1, training.default_micro_batch(case.config))
+        states = seeds.stack([self.state] * case.seeds, self.mesh.size)
+        orders_SKB = np.stack([self._order(len(label_N))] * len(states.step))
+        by_seeds = NamedSharding(self.mesh, _BY_ROWS)
+        self.state, orders_SKB = jax.device_put((states, orders_SKB), by_seeds)
+        self.rows = [*self.rows[:2], orders_SKB]
+        self.together = seeds.default_together(-(-case.seeds // self.mesh.size))
+        self.setting += f", {case.seeds} seeds, {self.together} in a vectorised step"
+
+    def _params(self):
+        return jax.tree.map(lambda a: a[0], self.state.params)
+
+    @functools.cached_property
+    def program(self) -> jax.stages.Compiled:
+        program, self.compile_seconds = timing.compile(
+            seeds.train_steps,
+            self.state,
+            *self.rows,
+            0,
+            1,
+            config=self.case.config,
+            optimizer=self.optimizer,
+            layout=self.layout,
+            together=self.together,
+            devices=self.mesh,
+        )
+        return program
+
+    def train(self, steps: int) -> None:
+        self._advance(steps)
 
 
 class _Model(SentimentClassifier):

@@ -32,6 +32,7 @@ UNITS = {
     "steps": "steps of time (T)",
     "batch": "rows in a batch (B)",
     "features": "width of the lower layer (H)",
+    "seeds": "seeds in training (S)",
 }
 
 
@@ -58,7 +59,7 @@ def write(record: dict[str, Any], folder: pathlib.Path) -> str:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table that is aligned as plain text too: names left, numbers right."""
     rows = [list(header), *map(list, rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = []
     for row in [rows[0], rule, *rows[1:]]:
@@ -76,13 +77,15 @@ def _heading(record: dict[str, Any]) -> str:
         for result in case["results"].values()
         for package, version in result.get("versions", {}).items()
     }
-    rows = "run together, no padding" if settings["rows"] == "full" else "as they are, padded"
+    padded = "as they are, padded"
+    if settings["rows"] == "full":
+        padded = "run together so that no row is padded, unless a heading says so"
     samples = f"{settings['rounds']} of each subject, about {settings['seconds']} s each"
     lines = [
         f"machine: {provenance['device']['name']}",
         f"versions: {', '.join(f'{name} {number}' for name, number in versions.items() if number)}",
         f"revision: {provenance['git'] or 'unknown'}, started {provenance['started']}",
-        f"reviews: {provenance['data']['title']}, {rows}",
+        f"reviews: {provenance['data']['title']}, {padded}",
         f"samples: {samples}, the subjects in turns",
     ]
     return "# Benchmark\n\n" + "\n".join(f"- {line}" for line in lines)

@@ -18,6 +18,7 @@ Case = Mapping[str, Any]
 
 _LOOKS = {
     "rnnsent": ("#c8553d", "o"),
+    "rnnsent-seeds": ("#e07a5f", "d"),
     "rnnsent-packed": ("#d98873", "v"),
     "rnnsent-scan": ("#e0a08f", "^"),
     "rnnsent-stored": ("#8c3b2a", "s"),

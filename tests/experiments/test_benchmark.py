@@ -130,7 +130,7 @@ def test_peers_by_default_are_all_on_the_notebooks_models_and_flax_on_the_guest(
     options = dataclasses.replace(SMALL, cells=(), subjects=(), quick=False)
     cells = [case.config.cell for *_, case in benchmark.expand("peers", options)]
     assert cells == ["simple_rnn", "lstm", "gru"]
-    assert benchmark.subjects_of("peers", "lstm", options) == tuple(peers.SUBJECTS)
+    assert benchmark.subjects_of("peers", "lstm", options) == benchmark.STUDIES["peers"].subjects
     assert benchmark.subjects_of("peers", "gru", options) == ("rnnsent", "flax")
     assert benchmark.subjects_of("peers", "gru", SMALL) == SMALL.subjects
 
@@ -138,12 +138,14 @@ def test_peers_by_default_are_all_on_the_notebooks_models_and_flax_on_the_guest(
 def test_quick_names_what_it_leaves_out_unless_it_is_asked_for(tmp_path):
     named = {"study": "peers", "value": None}
 
-    def left_out(**changes):
+    def left_out(study="peers", **changes):
         options = dataclasses.replace(SMALL, **changes)
-        return benchmark._plan(options, named, first_case(options), tmp_path).left_out
+        plan = benchmark._plan(options, named | {"study": study}, first_case(options), tmp_path)
+        return plan.left_out
 
     assert set(left_out(subjects=())) == set(benchmark.SLOW_TO_COMPILE)
     assert left_out(subjects=(), quick=False) == left_out() == {}
+    assert left_out("packing", subjects=()) == {}
 
 
 @pytest.mark.parametrize(
