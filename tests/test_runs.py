@@ -67,6 +67,29 @@ def refuse_damaged(folder):
     runs.load_seed(folder)
 
 
+def test_the_test_split_is_read_once_when_training_has_ended(tmp_path, toy, monkeypatch):
+    read = []
+
+    class Watched(data.Split):
+        def __getattribute__(self, name):
+            if name == "ids_NT":
+                read.append(done[-1] if done else "before")
+            return super().__getattribute__(name)
+
+    done = []
+    fit = runs.training.fit
+
+    def fitted(*arguments, **options):
+        result = fit(*arguments, **options)
+        done.append("trained")
+        return result
+
+    monkeypatch.setattr(runs.training, "fit", fitted)
+    watched = Watched(*(getattr(toy.test, f.name) for f in dataclasses.fields(data.Split)))
+    train(tmp_path / "seed-3", dataclasses.replace(toy, test=watched), epochs=1)
+    assert read == ["trained"]
+
+
 def test_an_interrupted_seed_is_trained_again(tmp_path, toy, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
