@@ -11,7 +11,8 @@ Masks are bool ``(B, T)``, True where a step is real.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,9 +20,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from rnnsent.cells import Array, Carry, Cell, Params, Step
-from rnnsent.kernels import packing, ragged
+from rnnsent.kernels import cudnn, fused, packing, ragged
 
-IMPLEMENTATIONS = ("auto", "scan", "packed")
+IMPLEMENTATIONS = ("auto", "scan", "packed", "cudnn", "fused")
 
 
 def scan(
@@ -52,7 +53,9 @@ def scan(
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
       implementation: ``scan`` is ``lax.scan``, differentiable in every way. ``packed`` moves each
         row's real steps together and runs only as many steps as the longest row has; it has
-        reverse mode only. ``auto`` is what was measured fastest on the backend.
+        reverse mode only. ``cudnn`` and ``fused`` are for GPUs and for the cells that ``kernels``
+        knows; they run layer after layer, in reverse mode only. ``auto`` is what was measured
+        fastest on the backend.
       right_padded: a promise that every row's real steps come first, which spares the packing.
       recompute: (``scan`` only) keep only the carries for the backward pass and recompute the rest
         of each step there. On a CPU, writing and reading a step's insides costs more than computing
@@ -63,8 +66,8 @@ def scan(
       The final carry and the outputs (B, T, H), or None.
 
     Raises:
-      ValueError: if the mask is not a bool array of the inputs' (B, T), or for an unknown
-        implementation.
+      ValueError: if the mask is not a bool array of the inputs' (B, T), for an unknown
+        implementation, or for what an implementation cannot do.
     """
     implementation = resolve(implementation)
     if mask_BT is not None:
@@ -73,7 +76,12 @@ def scan(
     if reverse:
         x_BTE, mask_BT = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
         right_padded = False
-    if implementation == "packed" and mask_BT is not None:
+    if implementation in ("cudnn", "fused"):
+        run = fused.scan
+        if implementation == "cudnn":
+            run = functools.partial(cudnn.scan, right_padded=right_padded)
+        carry, y_BTH = _by_layer(run, step, params, carry, x_BTE, mask_BT, sequences)
+    elif implementation == "packed" and mask_BT is not None:
         carry, y_BTH = _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded)
     else:
         carry, y_BTH = _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll)
@@ -118,6 +126,27 @@ def _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded):
     return carry, packing.unpack(_time_first(y_TBH), first_BH, mask_BT) if sequences else None
 
 
+def _by_layer(kernel, step, params, carry, x_BTE, mask_BT, sequences):
+    """One layer after another, each by a kernel, which must know the cell and its weights."""
+    if not isinstance(step, _Stacked):
+        step, params = _Stacked((step,), (len(carry),)), [params]
+    layers = zip(step.steps, params, _split(carry, step.sizes), strict=True)
+    finals = []
+    for each, each_params, first in layers:
+        dropout_BH = None
+        if isinstance(each, _Dropped):
+            each_params, input_dropout_BE, dropout_BH = each_params
+            if input_dropout_BE is not None:
+                x_BTE = x_BTE * input_dropout_BE[:, None]
+            each = each.taken_apart(dropout_BH)
+        top = len(finals) == len(step.steps) - 1
+        final, x_BTE = kernel(
+            each, each_params, first, x_BTE, mask_BT, dropout_BH, sequences=sequences or not top
+        )
+        finals.append(final)
+    return sum(reversed(finals), ()), x_BTE
+
+
 def _time_first(a: Array) -> Array:
     """(B, T, ...) to (T, B, ...), and back."""
     return jnp.swapaxes(a, 0, 1)
@@ -155,26 +184,40 @@ def stack(layers: Sequence[Layer]) -> Layer:
     One pass keeps the outputs of the lower layers in cache instead of writing (B, T, H) between
     layers. The carry is flat, the top layer's first, so ``carry[0]`` is the stack's output.
     """
-    sizes = [len(layer.carry) for layer in layers]
-
-    def step(params, carry, x_BE):
-        carries, start = [], len(carry)
-        for layer, layer_params, size in zip(layers, params, sizes, strict=True):
-            start -= size
-            carries.append(layer.step(layer_params, carry[start : start + size], x_BE))
-            x_BE = carries[-1][0]
-        return sum(reversed(carries), ())
-
+    step = _Stacked(tuple(layer.step for layer in layers), _sizes(layers))
     carry = sum((layer.carry for layer in reversed(layers)), ())
     return Layer(step, [layer.params for layer in layers], carry)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Stacked:
+    """The step of :func:`stack`, which can be taken apart again."""
+
+    steps: tuple[Step, ...]
+    sizes: tuple[int, ...]
+
+    def __call__(self, params: Sequence[Params], carry: Carry, x_BE: Array) -> Carry:
+        carries = []
+        for step, own, before in zip(self.steps, params, _split(carry, self.sizes), strict=True):
+            carries.append(step(own, before, x_BE))
+            x_BE = carries[-1][0]
+        return sum(reversed(carries), ())
+
+
 def unstack_carry(carry: Carry, layers: Sequence[Layer]) -> list[Carry]:
     """The carry of :func:`stack` as one carry per layer, the lowest first."""
+    return _split(carry, _sizes(layers))
+
+
+def _sizes(layers: Sequence[Layer]) -> tuple[int, ...]:
+    return tuple(len(layer.carry) for layer in layers)
+
+
+def _split(carry: Carry, sizes: Sequence[int]) -> list[Carry]:
     parts, end = [], len(carry)
-    for layer in layers:
-        parts.append(tuple(carry[end - len(layer.carry) : end]))
-        end -= len(layer.carry)
+    for size in sizes:
+        parts.append(tuple(carry[end - size : end]))
+        end -= size
     return parts
 
 
@@ -224,15 +267,34 @@ def cell_layer(
         step, params, carry = _flax_step(cell, x_BE)
         dropout_step = None
 
-    def with_dropout(all_params, carry, x_BE):
+    params = (params, input_dropout_BE, recurrent_dropout_BH)
+    return Layer(_Dropped(step, dropout_step), params, carry)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Dropped:
+    """A cell's step with dropout; its params are the cell's and the two masks, or None."""
+
+    step: Step
+    dropout_step: Callable[..., Carry] | None
+
+    def __call__(self, all_params: Params, carry: Carry, x_BE: Array) -> Carry:
         params, input_dropout_BE, recurrent_dropout_BH = all_params
         if input_dropout_BE is not None:
             x_BE = x_BE * input_dropout_BE
         if recurrent_dropout_BH is not None:
-            return dropout_step(params, carry, x_BE, recurrent_dropout_BH)
-        return step(params, carry, x_BE)
+            return self.dropout_step(params, carry, x_BE, recurrent_dropout_BH)
+        return self.step(params, carry, x_BE)
 
-    return Layer(with_dropout, (params, input_dropout_BE, recurrent_dropout_BH), carry)
+    def taken_apart(self, recurrent_dropout_BH: Array | None) -> Step:
+        """The bare step, for a kernel that applies the masks itself, to h as ``Cell`` does."""
+        own = getattr(self.dropout_step, "__func__", None)
+        if recurrent_dropout_BH is not None and own is not Cell.dropout_step.__func__:
+            raise ValueError(
+                "a kernel applies recurrent dropout to what enters the recurrent product, and this "
+                "cell has a dropout_step of its own; use implementation='scan'"
+            )
+        return self.step
 
 
 def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
