@@ -56,7 +56,7 @@ class Rnnsent:
             return total / len(label_B)
 
         ids_BT = training.pack_rows(ids_BT)
-        logits_B = self._predict(ids_BT)
+        logits_B = self._predict(self._params(), ids_BT)
         return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self._params()))
 
     def _params(self):
@@ -89,19 +89,17 @@ class Rnnsent:
         jax.block_until_ready((self.state, totals))
 
     def infer(self, steps: int) -> None:
-        ids_NT = self.ids_NT[self._next_rows(steps)]
+        ids_NT, params = self.ids_NT[self._next_rows(steps)], self._params()
         for _ in range(self.case.seeds):
-            self._predict(ids_NT)
+            self._predict(params, ids_NT)
 
     def _next_rows(self, steps: int) -> np.ndarray:
         B, first = self.case.batch, self.at
         self.at = (self.at + steps) % self.batches
         return np.arange(first * B, (first + steps) * B) % len(self.ids_NT)
 
-    def _predict(self, ids_NT: np.ndarray) -> np.ndarray:
-        return training.predict(
-            self.case.config, self._params(), ids_NT, batch_size=self.case.batch
-        )
+    def _predict(self, params: Any, ids_NT: np.ndarray) -> np.ndarray:
+        return training.predict(self.case.config, params, ids_NT, batch_size=self.case.batch)
 
     def operations(self) -> dict[str, dict[str, float]]:
         """Multiplications with additions and tanh or sigmoid of a step's forward pass and of the
@@ -209,7 +207,7 @@ class Variant(Rnnsent):
         ids_BT, B = training.pack_rows(ids_BT), len(label_B)
         rows = ids_BT, label_B, np.full(B, 1 / B, np.float32), np.arange(B)
         grads = jax.jit(jax.grad(self._loss))(self.state.params, rows)
-        return self._predict(ids_BT), jax.tree.map(np.asarray, grads)
+        return self._predict(self.state.params, ids_BT), jax.tree.map(np.asarray, grads)
 
     @functools.cached_property
     def program(self) -> jax.stages.Compiled:
@@ -226,13 +224,13 @@ class Variant(Rnnsent):
             self.at = (self.at + 1) % self.batches
         jax.block_until_ready(self.state)
 
-    def _predict(self, ids_NT: np.ndarray) -> np.ndarray:
+    def _predict(self, params: Any, ids_NT: np.ndarray) -> np.ndarray:
         rows = -(-min(self.case.batch, len(ids_NT)) // self.devices) * self.devices
         ids_NT, out = training.pack_rows(ids_NT), []
         for start in range(0, len(ids_NT), rows):
             ids_bT = ids_NT[start : start + rows]
             filled = np.pad(ids_bT, ((0, rows - len(ids_bT)), (0, 0)))
-            out.append(np.asarray(self.forward(self.state.params, filled))[: len(ids_bT)])
+            out.append(np.asarray(self.forward(params, filled))[: len(ids_bT)])
         return np.concatenate(out)
 
 
@@ -248,7 +246,7 @@ class Seeds(Rnnsent):
         self.state, orders_SKB = jax.device_put((states, orders_SKB), by_seeds)
         self.rows = [*self.rows[:2], orders_SKB]
         self.together = seeds.default_together(-(-case.seeds // self.mesh.size))
-        self.setting += f", {case.seeds} seeds, {self.together} in a vectorised step"
+        self.setting += f", {self.together} of the seeds in a vectorised step"
 
     def _params(self):
         return jax.tree.map(lambda a: a[0], self.state.params)
