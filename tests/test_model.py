@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import loss_and_gradients, mask_of
 
-from rnnsent import notebook
+from rnnsent import evaluation, notebook
 from rnnsent.model import PRESETS, ModelConfig, SentimentClassifier, init, summary
 from rnnsent.training import loss_sums, pack_rows
 
@@ -102,6 +102,19 @@ def test_loss_sums_weigh_rows():
     whole, totals = loss_sums(config, params, ids_BT, label_B, np.array([1, 1, 0, 0], np.float32))
     np.testing.assert_allclose(part, whole, rtol=1e-6)
     assert totals.weight == 2
+
+
+def test_totals_are_the_metrics_of_the_logits():
+    config = dataclasses.replace(PRESETS["lstm"], vocab_size=50)
+    params = sharper(init(config, jax.random.key(0)))
+    generator = np.random.default_rng(6)
+    ids_BT, label_B = generator.integers(1, 50, (31, 9)), generator.integers(0, 2, 31)
+    logits_B = SentimentClassifier(config).apply({"params": params}, ids_BT)
+    loss, totals = loss_sums(config, params, ids_BT, label_B, np.ones(31, np.float32))
+    assert evaluation.accuracy(logits_B, label_B) != 0.5
+    np.testing.assert_allclose(totals.correct / 31, evaluation.accuracy(logits_B, label_B))
+    np.testing.assert_allclose(loss / 31, evaluation.log_loss(logits_B, label_B), rtol=1e-5)
+    assert totals.loss == loss
 
 
 @pytest.mark.parametrize(
