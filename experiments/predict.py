@@ -21,7 +21,7 @@ class Options:
     text: tyro.conf.Positional[str]
     """The review, in quotes."""
     run: pathlib.Path | None = None
-    """Run folder of experiments.compare (default: the newest under runs/)."""
+    """Run folder of experiments.compare; without it the newest under runs/."""
 
 
 def main(options: Options) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import textwrap
 
 import jax
 import optax
@@ -41,8 +42,9 @@ def restore(
         with ocp.StandardCheckpointer() as checkpointer:
             state = checkpointer.restore(folder.absolute() / _STATE, like)
     except (OSError, ValueError, KeyError, TypeError) as error:
+        what = textwrap.shorten(str(error), 200, placeholder="…")  # Orbax appends whole settings
         raise UserError(
-            f"No readable checkpoint in {folder} ({type(error).__name__}: {error}). Give the "
+            f"No readable checkpoint in {folder} ({type(error).__name__}: {what}). Give the "
             "folder of a finished run, or train again."
         ) from error
     return config, state.replace(key=jax.random.wrap_key_data(state.key))

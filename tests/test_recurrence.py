@@ -7,13 +7,16 @@ from flax.linen.initializers import glorot_uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from kernels.parity import LSTM_REF
 from reference import mask_of
 
 from rnnsent import cells, recurrence
+from rnnsent.kernels import cudnn
 from rnnsent.recurrence import Recurrent, dropout_mask, scan
 
 B, T, E, H = 4, 11, 3, 5
 IMPLEMENTATIONS = ("scan", "packed")
+KERNELS = {"fused": (cells.SimpleRNNCell, cells.LSTMCell), "cudnn": (cells.LSTMCell,)}
 
 
 class MinimalCell(cells.Cell):
@@ -35,9 +38,24 @@ class MinimalCell(cells.Cell):
 CELLS = (cells.SimpleRNNCell, cells.LSTMCell, cells.GRUCell, MinimalCell)
 
 
-@pytest.fixture(
-    params=(cells.SimpleRNNCell, cells.LSTMCell, MinimalCell), ids=lambda cell: cell.__name__
+CASES = (cells.SimpleRNNCell, cells.LSTMCell, MinimalCell)
+PAIRS = [(cell, name) for cell in CASES for name in IMPLEMENTATIONS]
+PAIRS += [(cell, name) for name, known in KERNELS.items() for cell in known]
+every_implementation = pytest.mark.parametrize(
+    ("case", "implementation"),
+    PAIRS,
+    indirect=["case"],
+    ids=[f"{cell.__name__}-{name}" for cell, name in PAIRS],
 )
+
+
+@pytest.fixture(autouse=True)
+def cudnn_on_a_cpu(monkeypatch):
+    monkeypatch.setattr(cudnn, "_check_backend", lambda: None)
+    monkeypatch.setattr(cudnn, "CUDNN", LSTM_REF)
+
+
+@pytest.fixture(params=CASES, ids=lambda cell: cell.__name__)
 def case(request):
     """A cell's step, parameters, a carry that is not zero, and inputs."""
     cell = request.param(H)
@@ -80,7 +98,7 @@ def value_and_grads(case, mask_BT, **options):
     return out, grads
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@every_implementation
 def test_one_pass_is_step_by_step(case, kind, implementation):
     mask_BT = mask_of(kind, B, T)
     out = scan(*case, mask_BT, implementation=implementation)
@@ -107,7 +125,7 @@ def test_what_stands_in_padding_reaches_nothing(case, kind, implementation):
     assert not np.asarray(dx_BTE)[~mask_BT].any()
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@every_implementation
 def test_a_row_with_no_real_step_returns_its_initial_carry(case, implementation):
     mask_BT = mask_of("empty", B, T)
     (final, y_BTH), _ = value_and_grads(case, mask_BT, implementation=implementation)
@@ -286,6 +304,42 @@ def test_recurrent_dropout_of_a_flax_cell_is_refused():
     variables = Recurrent([nn.GRUCell(H)]).init(jax.random.key(0), x_BTE)
     with pytest.raises(ValueError, match="takes no recurrent dropout"):
         model.apply(variables, x_BTE, train=True, rngs={"dropout": jax.random.key(0)})
+
+
+@pytest.mark.parametrize("implementation", KERNELS)
+def test_kernels_run_in_reverse_and_zero_masked_outputs(implementation):
+    x_BTE, mask_BT = jax.random.normal(jax.random.key(0), (B, T, E)), mask_of("interior", B, T)
+    cell, options = cells.LSTMCell(H), {"reverse": True, "zero_masked": True}
+    variables = Recurrent([cell]).init(jax.random.key(1), x_BTE)
+    expected = Recurrent([cell], options=options).apply(variables, x_BTE, mask_BT)
+    kernel = Recurrent([cell], options=options | {"implementation": implementation})
+    assert_close(kernel.apply(variables, x_BTE, mask_BT), expected)
+
+
+@pytest.mark.parametrize("implementation", KERNELS)
+def test_kernels_run_stacks_from_any_carry(implementation):
+    x_BTE, mask_BT = jax.random.normal(jax.random.key(0), (B, T, E)), mask_of("interior", B, T)
+    layers = [cells.LSTMCell(4), cells.LSTMCell(H)]
+    plain, kernel = (
+        Recurrent(layers, options={"implementation": i}) for i in ("scan", implementation)
+    )
+    variables = plain.init(jax.random.key(1), x_BTE)
+    carry = tuple(jax.random.normal(jax.random.key(i), (B, n)) for i, n in enumerate((H, H, 4, 4)))
+    for sequences in (True, False):
+        out, expected = (
+            model.apply(variables, x_BTE, mask_BT, carry=carry, sequences=sequences)
+            for model in (kernel, plain)
+        )
+        assert_close(out, expected)
+
+
+@pytest.mark.parametrize("implementation", KERNELS)
+def test_kernels_refuse_cells_they_do_not_know(implementation):
+    model = Recurrent([MinimalCell(H)], options={"implementation": implementation})
+    with pytest.raises(
+        ValueError, match="got MinimalCell.step|no fused kernel for MinimalCell.step"
+    ):
+        model.init(jax.random.key(0), jnp.zeros((B, T, E)))
 
 
 def test_carries_come_apart_by_layer():

@@ -102,17 +102,19 @@ def median(case: dict[str, Any], task: str, name: str) -> float:
 
 
 def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
-    speed.bars(cases, folder / "peers.png")
-    speed.roofline(cases, folder / "roofline.png")
-    page = [
-        READING,
-        _figure(
-            "peers.png",
-            "Bars of the time per step of every subject, for training and inference",
-            "Median time per step; the whisker goes from the fastest to the slowest sample, the "
-            "dashed line is the floor.",
-        ),
-    ]
+    drawn = [case for case in cases if set(case["samples"]["train"]) - {"limit"}]
+    page = [READING]
+    if drawn:
+        speed.bars(drawn, folder / "peers.png")
+        speed.roofline(drawn, folder / "roofline.png")
+        page.append(
+            _figure(
+                "peers.png",
+                "Bars of the time per step of every subject, for training and inference",
+                "Median time per step; the whisker goes from the fastest to the slowest sample, "
+                "the dashed line is the floor.",
+            )
+        )
     for case in cases:
         for task, title in TASKS.items():
             page += [f"## {case['label']}: {title}", table(HEAD, _times(case, task))]
@@ -124,14 +126,15 @@ def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
             page.append(table(("part", "ms", "share"), _breakdown(case)))
         if absent := _absent(case):
             page.append("\n".join(f"- {line}" for line in absent))
-    page.append(
-        _figure(
-            "roofline.png",
-            "Roofline: rate of every subject against the arithmetic intensity of its work",
-            "Counted operations of the matrix products per second, against counted operations per "
-            "byte of memory traffic at the least. The roofs were measured in the same run.",
+    if drawn:
+        page.append(
+            _figure(
+                "roofline.png",
+                "Roofline: rate of every subject against the arithmetic intensity of its work",
+                "Counted operations of the matrix products per second, against counted operations "
+                "per byte of memory traffic at the least. The roofs were measured in the same run.",
+            )
         )
-    )
     return page
 
 
