@@ -52,10 +52,10 @@ def scan(
       zero_masked: masked steps output zeros instead of repeating the last output.
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
       implementation: ``scan`` is ``lax.scan``, differentiable in every way. ``packed`` moves each
-        row's real steps together and runs only as many steps as the longest row has; it has
-        no forward mode of its own (second derivatives work). ``cudnn`` and ``fused`` are for GPUs and for the cells that ``kernels``
-        knows; they run layer after layer, in reverse mode only. ``auto`` is what was measured
-        fastest on the backend.
+        row's real steps together and runs only as many steps as the longest row has; it has no
+        forward mode of its own (second derivatives work). ``cudnn`` and ``fused`` are for GPUs and
+        for the cells that ``kernels`` knows; they run layer after layer, in reverse mode only.
+        ``auto`` is what was measured fastest on the backend.
       right_padded: a promise that every row's real steps come first, which spares the packing.
       recompute: (``scan`` only) keep only the carries for the backward pass and recompute the rest
         of each step there, for the least memory. ``packed`` keeps what is dear to compute again.
