@@ -154,14 +154,16 @@ def fit(
     arrays = training.pack_rows(ids_NT), label_N
     ids_NT, label_N = jax.device_put(arrays, NamedSharding(devices, P()))
 
-    def advance(stacked, epoch, start, stop):
-        order_SKB = _orders(stacked.key, epoch, rows, layout)
+    def orders(stacked, epoch):
+        return _orders(stacked.key, epoch, rows, layout)
+
+    def advance(stacked, order_SKB, start, stop):
         stacked, totals = dispatch(stacked, ids_NT, label_N, order_SKB, start, stop)
         return stacked, Totals(*(each[: len(states)] for each in totals))
 
     first = int(states[0].step) // steps
     epochs_run = range(first, first + epochs)
-    stacked, history = training.run_epochs(advance, stacked, epochs_run, steps, progress)
+    stacked, history = training.run_epochs(orders, advance, stacked, epochs_run, steps, progress)
     ended = [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(len(states))]
     return ended, [list(one) for one in zip(*history, strict=True)]
 

@@ -369,19 +369,31 @@ def fit(
         train_steps, config=config, optimizer=optimizer, layout=layout, devices=devices
     )
 
-    def advance(state, epoch, start, stop):
-        order_SB = epoch_order(state.key, epoch, rows, layout)
+    def order(state, epoch):
+        return epoch_order(state.key, epoch, rows, layout)
+
+    def advance(state, order_SB, start, stop):
         return dispatch(state, ids_NT, label_N, order_SB, start, stop)
 
     epoch = int(state.step) // steps
-    state, history = run_epochs(advance, state, range(epoch, epoch + epochs), steps, progress)
+    state, history = run_epochs(
+        order, advance, state, range(epoch, epoch + epochs), steps, progress
+    )
     return state, [each[0] for each in history]
 
 
 def run_epochs(
-    advance: Callable, state: Any, epochs: range, steps: int, progress: Callable | None
+    order: Callable,
+    advance: Callable,
+    state: Any,
+    epochs: range,
+    steps: int,
+    progress: Callable | None,
 ) -> tuple[Any, list[list[Progress]]]:
-    """Runs epochs of some steps each by ``advance(state, epoch, start, stop)``, reporting progress.
+    """Runs epochs of some steps each, reporting progress.
+
+    Every epoch takes one ``order(state, epoch)``, which ``advance(state, order, start, stop)``
+    trains on stretch by stretch.
 
     Returns:
       The state after the last step and, per epoch, the progress of every seed at its end.
@@ -389,9 +401,10 @@ def run_epochs(
     history = []
     for epoch in epochs:
         meter = _Meter(epoch + 1, epochs.stop, steps, progress)
+        taken = order(state, epoch)
         for start in range(0, steps, STEPS_PER_DISPATCH):
             stop = min(start + STEPS_PER_DISPATCH, steps)
-            state, totals = advance(state, epoch, start, stop)
+            state, totals = advance(state, taken, start, stop)
             meter.add(stop, totals)
         history.append(meter.end())
     return state, history
