@@ -121,7 +121,7 @@ def report(
     _figures(folder, trained, titles, test_title, comparable)
     models = {titles[name]: seeds for name, seeds in trained.items()}
     states = _states(folder, options, titles)
-    curves = _memory(states, reviews.test)
+    curves = statistics.memory_by_title(states, reviews.test)
     statistics.draw_memory(curves, folder / "figures" / "memory.png", reviews.provenance["title"])
     parts = [
         "# " + " against ".join(titles.values()),
@@ -192,20 +192,7 @@ def _trained_where(folder: pathlib.Path, options: Options) -> list[str]:
 
 
 Curves = dict[str, list[dict[str, np.ndarray]]]
-"""Per title, trained or "untrained", and seed: see :func:`statistics.memory_curves`."""
-
-
-def _memory(states: dict[str, list[tuple[ModelConfig, int, Any]]], test: data.Split) -> Curves:
-    """The gradients by distance from the end, of every seed before and after its training."""
-    curves: Curves = {}
-    for title, seeds in states.items():
-        fresh = [training.create_state(c, training.optimizer(), s).params for c, s, _ in seeds]
-        curves[f"{title}, untrained"] = [
-            statistics.memory_curves(config, params, test)
-            for (config, *_), params in zip(seeds, fresh, strict=True)
-        ]
-        curves[title] = [statistics.memory_curves(c, params, test) for c, _, params in seeds]
-    return curves
+"""Per title, trained or "untrained", and seed: see :func:`statistics.memory_by_title`."""
 
 
 def _row(name: str, seeds: list[runs.Trained], reviews: data.Reviews) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll):
         x_BE, mask_B = x_and_mask
         new = step(params, carry, x_BE)
         if mask_B is not None:
-            new = jax.tree.map(lambda new, old: jnp.where(_like(mask_B, new), new, old), new, carry)
+            new = packing.where(mask_B, new, carry)
         return new, new[0] if sequences else None
 
     if recompute:
@@ -157,10 +157,6 @@ def _check_mask(mask_BT: Array, x_BTE: Array) -> None:
             f"mask is {mask_BT.dtype}{list(mask_BT.shape)}, expected bool{list(x_BTE.shape[:2])}: "
             "one flag per row and step of the inputs, True where the step is real"
         )
-
-
-def _like(mask_B: Array, a: Array) -> Array:
-    return mask_B.reshape(mask_B.shape + (1,) * (a.ndim - 1))
 
 
 class Layer(NamedTuple):

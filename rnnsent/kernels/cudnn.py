@@ -19,7 +19,7 @@ from jax.custom_batching import sequential_vmap
 from jax.experimental import rnn
 
 from rnnsent.cells import Array, Carry, LSTMCell, Params, Step
-from rnnsent.kernels import packing
+from rnnsent.kernels import checks, packing
 
 Arrays = tuple[Array, ...]
 
@@ -159,12 +159,7 @@ def _check(step, dropout_BH, arrays):
             "cuDNN's LSTM has no recurrent dropout; set it to 0, or use implementation='fused' or "
             "'scan'"
         )
-    dtypes = {str(a.dtype) for a in jax.tree.leaves(arrays)}
-    if dtypes != {"float32"}:
-        raise ValueError(
-            f"cuDNN's LSTM takes float32, got {', '.join(sorted(dtypes))}; convert the arrays, or "
-            "use implementation='scan'"
-        )
+    checks.require_float32("cuDNN's LSTM", arrays)
 
 
 def _check_backend():

@@ -29,6 +29,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 from rnnsent.cells import Array, Carry, LSTMCell, Params, SimpleRNNCell, Step
+from rnnsent.kernels import checks, packing
 
 ROWS = 16  # of one program: the least a product takes, so that most programs run side by side
 UNITS = (16, 128)  # least and greatest width of a product; a wider one overflows shared memory
@@ -104,12 +105,7 @@ def _check(step, width, arrays):
             f"the fused kernel holds at most {UNITS[1]} units on the chip, got {width}; use "
             "implementation='scan'"
         )
-    dtypes = {str(a.dtype) for a in jax.tree.leaves(arrays)}
-    if dtypes != {"float32"}:
-        raise ValueError(
-            f"the fused kernel takes float32, got {', '.join(sorted(dtypes))}; convert the "
-            "arrays, or use implementation='scan'"
-        )
+    checks.require_float32("the fused kernel", arrays)
 
 
 class _Inputs(NamedTuple):
@@ -255,7 +251,7 @@ def _forward_kernel(update, inputs: _Inputs, finals, carries, z_ref):
             z.append(z_TBKH[t, :, k, :] + _product(h_BH, weight(k)))
             if z_ref is not None:
                 z_ref[t, :, k, :] = z[k]
-        carry = _where(real_TB[t], update(tuple(z), carry), carry)
+        carry = packing.where(real_TB[t], update(tuple(z), carry), carry)
         keep(t + 1, carry)
         return carry
 
@@ -283,7 +279,7 @@ def _backward_kernel(update, inputs: _Inputs, carries, dfinals, dy_TBH, dz_ref, 
         for k in gates:
             dz_ref[t, :, k, :] = jnp.where(real_TB[t][:, None], dz[k], 0)
         through_BH = sum(_product(dz[k], weight(k)) for k in gates)
-        return _where(real_TB[t], (dh_BH + through_BH * dropout_BH, *dothers), dcarry)
+        return packing.where(real_TB[t], (dh_BH + through_BH * dropout_BH, *dothers), dcarry)
 
     dcarry = jax.lax.fori_loop(0, steps, one, tuple(ref[...] for ref in dfinals))
     for ref, a_BH in zip(dfirst, dcarry, strict=True):
@@ -307,8 +303,3 @@ def _resident(weight_HKH) -> bool:
 
 def _product(a_BH: Array, weight_HH: Array) -> Array:
     return jnp.dot(a_BH, weight_HH, precision=PRECISION)
-
-
-def _where(real_B: Array, new: Carry, old: Carry) -> Carry:
-    """A masked step keeps the carry."""
-    return tuple(jnp.where(real_B[:, None], n, o) for n, o in zip(new, old, strict=True))

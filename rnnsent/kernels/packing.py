@@ -4,9 +4,19 @@ Packing moves each row's real steps to the front, in order. Masked steps keep th
 recurrence over the packed rows passes through the same states.
 """
 
+import jax
 import jax.numpy as jnp
 
-from rnnsent.cells import Array
+from rnnsent.cells import Array, Carry
+
+
+def where(real_B: Array, new: Carry, old: Carry) -> Carry:
+    """``new`` in the rows whose step is real, ``old`` in the others; arrays (B, ...)."""
+
+    def select(new, old):
+        return jnp.where(real_B.reshape(real_B.shape + (1,) * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(select, new, old)
 
 
 def pack(x_BTE: Array, mask_BT: Array) -> tuple[Array, Array]:

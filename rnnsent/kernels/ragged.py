@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnsent.cells import Array, Carry, Params, Step
-from rnnsent.kernels import products
+from rnnsent.kernels import packing, products
 
 _DEAR = frozenset({"dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf"})
 
@@ -42,7 +42,7 @@ def scan(
     """
     if not sequences:
         return _final(step, params, carry, x_TBE, length_B), None
-    carries, _ = _forward(step, lambda *_: [], params, carry, x_TBE, length_B)
+    carries, _ = _forward(step, _nothing, params, carry, x_TBE, length_B)
     return _last(carries, length_B), carries[0][1:]
 
 
@@ -50,7 +50,7 @@ def _final(step, params, carry, x_TBE, length_B):
     """The final carry alone; nothing else is written."""
 
     def one(t, carry):
-        return _where(t < length_B, step(params, carry, x_TBE[t]), carry)
+        return packing.where(t < length_B, step(params, carry, x_TBE[t]), carry)
 
     return jax.lax.fori_loop(0, length_B.max(initial=0), one, carry)
 
@@ -67,7 +67,7 @@ def _forward(step, keep, params, carry, x_TBE, length_B) -> Any:
     def one(t, state):
         carry, carries, kept = state
         new, kept_t = advance(carry, x_TBE[t])
-        carry = _where(t < length_B, new, carry)
+        carry = packing.where(t < length_B, new, carry)
         return carry, _put(carries, t + 1, carry), _put(kept, t, kept_t)
 
     shapes = jax.eval_shape(advance, carry, x_TBE[0])[1]
@@ -107,15 +107,6 @@ def _put(all_, t, new):
     return jax.tree.map(lambda all_, a: all_.at[t].set(a), all_, new)
 
 
-def _where(real_B, new, old):
-    """A masked step keeps what was."""
-
-    def select(new, old):
-        return jnp.where(real_B.reshape(real_B.shape + (1,) * (new.ndim - 1)), new, old)
-
-    return jax.tree.map(select, new, old)
-
-
 def _linearised(step, params, carry, x_BE):
     """The next carry, and the pullback with only dear results among its leaves."""
     lean = jax.checkpoint(
@@ -128,6 +119,11 @@ def _linearised(step, params, carry, x_BE):
 
 def _find(a, others) -> int | None:
     return next((i for i, other in enumerate(others) if a is other), None)
+
+
+def _nothing(new, pull, inputs):
+    """Keeps nothing beside the carries."""
+    return []
 
 
 def _kept(new, pull, inputs):
@@ -183,8 +179,8 @@ def _gradients(step, sequences, params, x_TBE, length_B, carries, kept, cotangen
         inputs = (params, before, x_TBE[t])
         pull = _filled(*_linearised(step, *inputs), inputs, after, kept_t)
         none = jax.tree.map(jnp.zeros_like, dcarry)
-        dparams_t, dbefore, dx_BE = pull(_where(t < length_B, dcarry, none))
-        dcarry = jax.tree.map(jnp.add, dbefore, _where(t < length_B, none, dcarry))
+        dparams_t, dbefore, dx_BE = pull(packing.where(t < length_B, dcarry, none))
+        dcarry = jax.tree.map(jnp.add, dbefore, packing.where(t < length_B, none, dcarry))
         return dcarry, jax.tree.map(jnp.add, dparams, dparams_t), _put(dx_TBE, t, dx_BE)
 
     zeros = jax.tree.map(jnp.zeros_like, (params, x_TBE))
@@ -215,7 +211,7 @@ def _gradients_jvp(step, sequences, primals, tangents):
 def _plain(step, params, carry, x_TBE, length_B, output):
     def body(carry, t_and_x):
         t, x_BE = t_and_x
-        carry = _where(t < length_B, step(params, carry, x_BE), carry)
+        carry = packing.where(t < length_B, step(params, carry, x_BE), carry)
         return carry, output(carry)
 
     return jax.lax.scan(body, carry, (jnp.arange(len(x_TBE)), x_TBE))

@@ -131,19 +131,14 @@ def _summary(norm_BD: np.ndarray) -> np.ndarray:
     )
 
 
-def memory(
-    models: Mapping[str, Sequence[tuple[ModelConfig, int, Any]]],
-    test: Split,
-    folder: pathlib.Path,
-    caption: str,
-) -> str:
-    """The memory curves at initialisation (dashed) and after training.
+def memory_by_title(
+    models: Mapping[str, Sequence[tuple[ModelConfig, int, Any]]], test: Split
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """The memory curves of every seed before (title and ", untrained") and after training.
 
     Args:
       models: by title, per seed: the configuration, the seed, the trained parameters.
       test: the reviews.
-      folder: the run's.
-      caption: names the data.
     """
     curves = {}
     for title, seeds in models.items():
@@ -152,8 +147,7 @@ def memory(
             memory_curves(c, p, test) for (c, *_), p in zip(seeds, fresh, strict=True)
         ]
         curves[title] = [memory_curves(c, p, test) for c, _, p in seeds]
-    draw_memory(curves, folder / "figures" / "memory.png", caption)
-    return memory_table(curves) + "\n\n![gradient by distance from the end](figures/memory.png)"
+    return curves
 
 
 MEMORY_PANELS = {
