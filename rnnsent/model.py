@@ -1,6 +1,7 @@
 """The classifier: embedding, stacked recurrent layers, a small head, one logit per review."""
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -123,8 +124,9 @@ class SentimentClassifier(nn.Module):
         return self.head(y_BTH)
 
 
+@functools.partial(jax.jit, static_argnames="config")
 def init(config: ModelConfig, key: Array) -> dict:
-    """Fresh parameters of a classifier."""
+    """Fresh parameters of a classifier; one program, where Flax by itself compiles every draw."""
     return SentimentClassifier(config).init(key, jnp.ones((1, 1), jnp.int32))["params"]
 
 

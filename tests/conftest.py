@@ -1,6 +1,24 @@
 """Shared by all tests."""
 
+import jax
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_are_compiled_once(tmp_path_factory):
+    """Most of the suite's time is XLA's: what one test compiled serves the others, scripts too.
+
+    Each of xdist's workers has a folder of its own, since JAX does not write there atomically.
+    """
+    options = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
+        "jax_persistent_cache_min_compile_time_secs": 0.1,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in options.items():
+            patch.setenv(name.upper(), str(value))
+            jax.config.update(name, value)
+        yield
 
 
 @pytest.fixture(params=("full", "left", "right", "interior", "empty"))

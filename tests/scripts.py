@@ -9,11 +9,14 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 
 def run(*arguments: str, cwd: pathlib.Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """What ``python -m *arguments`` did in ``cwd``; it must end with ``code``, no traceback."""
+    """What ``python -m *arguments`` did in ``cwd``; it must end with ``code``, no traceback.
+
+    Where it hangs, the test fails instead of the whole suite.
+    """
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     env.pop("RNNSENT_IMDB_ARCHIVE", None)
     command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done
