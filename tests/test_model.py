@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +43,17 @@ def test_initial_values_follow_keras():
     assert (f == 1).all() and not (i.any() or g.any() or o.any())
 
 
+@functools.cache  # compiled once for all kinds of masks
+def gradients_and_logits(config, implementation):
+    model = SentimentClassifier(config, implementation)
+
+    def loss(params, ids_BT, label_B):
+        logits_B = model.apply({"params": params}, ids_BT)
+        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).sum(), logits_B
+
+    return jax.jit(jax.grad(loss, has_aux=True))
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("name", PRESETS)
 def test_forward_and_gradients_match_a_float64_loop(name, kind, implementation):
@@ -53,13 +65,7 @@ def test_forward_and_gradients_match_a_float64_loop(name, kind, implementation):
     exact = jax.tree.map(lambda a: np.asarray(a, np.float64), params)
     expected_B, expected = loss_and_gradients(config.cell, exact, ids_BT, label_B)
 
-    model = SentimentClassifier(config, implementation)
-
-    def loss(params):
-        logits_B = model.apply({"params": params}, jnp.asarray(ids_BT))
-        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).sum(), logits_B
-
-    grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(params)
+    grads, logits_B = gradients_and_logits(config, implementation)(params, ids_BT, label_B)
     np.testing.assert_allclose(logits_B, expected_B, atol=5e-6, rtol=0)
     for (path, got), want in zip(
         jax.tree.leaves_with_path(grads), jax.tree.leaves(expected), strict=True

@@ -88,13 +88,13 @@ def assert_same(a, b):
 def value_and_grads(case, mask_BT, **options):
     step, params, carry, x_BTE = case
 
-    def loss(params, carry, x_BTE):
+    def loss(params, carry, x_BTE, mask_BT):
         final, y_BTH = scan(step, params, carry, x_BTE, mask_BT, **options)
         weights = jnp.arange(1, y_BTH.size + 1).reshape(y_BTH.shape) / y_BTH.size
         return (weights * y_BTH**2).sum() + sum((a**3).sum() for a in final), (final, y_BTH)
 
     run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
-    (_, out), grads = run(params, carry, x_BTE)
+    (_, out), grads = run(params, carry, x_BTE, mask_BT)  # one program for all kinds of masks
     return out, grads
 
 

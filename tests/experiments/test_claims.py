@@ -1,4 +1,4 @@
-"""The claims on the toy task: whole once, then gone on with."""
+"""The claims on the toy task: in a comparison's folder, then gone on with."""
 
 import json
 
@@ -15,14 +15,18 @@ OPTIONS = ("--data", "toy", "--epochs", "1", "--seeds", "0", "--maxlen", "24")
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
+    """Where both ran, the folder, and what there was after the comparison: file contents."""
     cwd = tmp_path_factory.mktemp("work")
-    run("experiments.claims", *OPTIONS, cwd=cwd)
-    (folder,) = (cwd / "runs").iterdir()
-    return cwd, folder
+    run("experiments.compare", *OPTIONS, "--run", "both", cwd=cwd)
+    folder = cwd / "both"
+    kept = [folder / "report.md", *folder.glob("*/seed-0/result.json")]
+    before = {path: path.read_bytes() for path in kept}
+    done = run("experiments.claims", *OPTIONS, "--run", "both", cwd=cwd)
+    return cwd, folder, before, done
 
 
 def test_every_claim_gets_the_verdict_of_its_criteria(finished):
-    _, folder = finished
+    folder = finished[1] / "claims"
     found = json.loads((folder / "claims.json").read_text())
     assert list(found) == list(notebook.CLAIMS)
     report = (folder / "report.md").read_text()
@@ -34,14 +38,14 @@ def test_every_claim_gets_the_verdict_of_its_criteria(finished):
 
 
 def test_the_page_has_the_cards_and_every_figure(finished):
-    _, folder = finished
+    folder = finished[1] / "claims"
     page, report = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert page.count("<article") == 20
     assert page.count("<img") == report.count("](figures/") >= 6
 
 
 def test_the_conditions_differ_as_they_say(finished):
-    _, folder = finished
+    folder = finished[1]
     for name, condition in CONDITIONS.items():
         place = folder / name / "seed-0"
         assert len((place / "metrics.jsonl").read_text().splitlines()) == condition.epochs
@@ -49,8 +53,17 @@ def test_the_conditions_differ_as_they_say(finished):
         assert set(measured) == {"last", "replaced", "flips", "reading", "fresh", "trained"}
 
 
+def test_a_comparisons_trainings_are_taken_over_and_both_reports_stay(finished):
+    cwd, folder, before, done = finished
+    assert len(before) == 3
+    assert all(path.read_bytes() == content for path, content in before.items())
+    trained = [line for line in done.stderr.splitlines() if " epoch 1/" in line]
+    assert len(trained) == len(CONDITIONS) - 2
+    run("experiments.compare", *OPTIONS, "--run", "both", cwd=cwd)  # and back again
+
+
 def test_what_is_finished_is_not_done_again(finished):
-    cwd, folder = finished
+    cwd, folder, *_ = finished
     kept = folder / "lstm" / "seed-0"
     before = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
     again = folder / "simple_rnn-plain" / "seed-0" / "measured.json"
@@ -63,21 +76,8 @@ def test_what_is_finished_is_not_done_again(finished):
     assert before == after
 
 
-def test_a_comparisons_trainings_are_taken_over_and_both_reports_stay(tmp_path):
-    run("experiments.compare", *OPTIONS, "--run", "both", cwd=tmp_path)
-    folder = tmp_path / "both"
-    kept = [folder / "report.md", *folder.glob("*/seed-0/result.json")]
-    before = [path.read_bytes() for path in kept]
-    done = run("experiments.claims", *OPTIONS, "--run", "both", cwd=tmp_path)
-    assert len(kept) == 3 and [path.read_bytes() for path in kept] == before
-    trained = [line for line in done.stderr.splitlines() if " epoch 1/" in line]
-    assert len(trained) == len(CONDITIONS) - 2
-    assert (folder / "claims" / "report.html").read_text().count("<article") == 20
-    run("experiments.compare", *OPTIONS, "--run", "both", cwd=tmp_path)  # and back again
-
-
 def test_a_claims_folders_conditions_can_be_inspected(finished):
-    cwd, folder = finished
+    cwd, folder, *_ = finished
     models = ("--models", "simple_rnn-plain", "lstm-recurrent")
     done = run("experiments.inspect", str(folder), "--review", "3", *models, cwd=cwd)
     for name in models[1:]:
