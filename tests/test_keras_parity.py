@@ -73,16 +73,26 @@ def masked(reviews, kind: str) -> np.ndarray:
     return np.where(mask_of("interior", ROWS, 132), reviews.test.ids_NT[:ROWS], 0)
 
 
-def keras_loss(model, ids_BT, label_B, training=False):
-    """Keras's own binary cross-entropy as a function of the trainable variables."""
+def keras_gradients(model, variables, ids_BT, label_B, training=False):
+    """Gradients of Keras's own binary cross-entropy, and the probabilities (B,)."""
     fixed = [v.value for v in model.non_trainable_variables]
 
-    def loss(variables):
+    def loss(variables, ids_BT, label_B):
         p_B1, _ = model.stateless_call(variables, fixed, ids_BT, training=training)
         p_B = p_B1[:, 0]
         return -jnp.where(label_B == 1, jnp.log(p_B), jnp.log1p(-p_B)).mean(), p_B
 
-    return loss
+    return jax.jit(jax.grad(loss, has_aux=True))(variables, ids_BT, label_B)
+
+
+def our_gradients(config, params, ids_BT, label_B, **options):
+    """Gradients of the same loss of the classifier applied with ``options``, and the logits."""
+
+    def loss(params, ids_BT, label_B):
+        logits_B = SentimentClassifier(config).apply({"params": params}, ids_BT, **options)
+        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
+
+    return jax.jit(jax.grad(loss, has_aux=True))(params, ids_BT, label_B)
 
 
 @pytest.mark.slow
@@ -93,16 +103,9 @@ def test_probabilities_and_gradients(keras_model, name, reviews, kind):
     weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
     keras_model.set_weights(weights)
     variables = [v.value for v in keras_model.trainable_variables]
-    theirs = jax.jit(jax.grad(keras_loss(keras_model, ids_BT, label_B), has_aux=True))
-    expected, expected_B = theirs(variables)
-
+    expected, expected_B = keras_gradients(keras_model, variables, ids_BT, label_B)
     params = interop.from_keras(weights)
-
-    def loss(params):
-        logits_B = SentimentClassifier(PRESETS[name]).apply({"params": params}, ids_BT)
-        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
-
-    grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(params)
+    grads, logits_B = our_gradients(PRESETS[name], params, ids_BT, label_B)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
     assert_gradients_agree(keras_model, grads, expected)
 
@@ -134,18 +137,9 @@ def test_dropout_masks_act_where_keras_has_them_act(keras_model, name, reviews, 
                 monkeypatch.setattr(layer.cell, f"get_{part}_mask", lambda _, mask=mask: mask)
     weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
     variables = [jnp.asarray(w) for w in weights]
-    expected, expected_B = jax.jit(
-        jax.grad(keras_loss(keras_model, ids_BT, label_B, training=True), has_aux=True)
-    )(variables)
-
-    def loss(params):
-        rngs = {"dropout": jax.random.key(0)}
-        logits_B = SentimentClassifier(config).apply(
-            {"params": params}, ids_BT, train=True, rngs=rngs
-        )
-        return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
-
-    grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(interop.from_keras(weights))
+    expected, expected_B = keras_gradients(keras_model, variables, ids_BT, label_B, training=True)
+    params, rngs = interop.from_keras(weights), {"dropout": jax.random.key(0)}
+    grads, logits_B = our_gradients(config, params, ids_BT, label_B, train=True, rngs=rngs)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
     # Large embeddings and doubled units amplify rounding; a mask at a wrong place moves all of it.
     assert_gradients_agree(keras_model, grads, expected, share=5e-4)
@@ -184,8 +178,7 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
     state = state.replace(params=interop.from_keras(keras_model.get_weights()))
     for rows in (8, 8, 5):
         ids_BT, label_B = reviews.train.ids_NT[:8], reviews.train.label_N[:8]
-        loss = keras_loss(keras_model, ids_BT[:rows], label_B[:rows])
-        grads, _ = jax.jit(jax.grad(loss, has_aux=True))(variables)
+        grads, _ = keras_gradients(keras_model, variables, ids_BT[:rows], label_B[:rows])
         variables, slots = adam.stateless_apply(slots, grads, variables)
         weight_B = (np.arange(8) < rows).astype(np.float32)
         packed = jnp.asarray(pack_rows(ids_BT))

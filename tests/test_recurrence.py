@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -85,16 +87,19 @@ def assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def value_and_grads(case, mask_BT, **options):
-    step, params, carry, x_BTE = case
-
+@functools.cache  # compiled once for all kinds of masks
+def compiled(step, **options):
     def loss(params, carry, x_BTE, mask_BT):
         final, y_BTH = scan(step, params, carry, x_BTE, mask_BT, **options)
         weights = jnp.arange(1, y_BTH.size + 1).reshape(y_BTH.shape) / y_BTH.size
         return (weights * y_BTH**2).sum() + sum((a**3).sum() for a in final), (final, y_BTH)
 
-    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
-    (_, out), grads = run(params, carry, x_BTE, mask_BT)  # one program for all kinds of masks
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+
+
+def value_and_grads(case, mask_BT, **options):
+    step, *arrays = case
+    (_, out), grads = compiled(step, **options)(*arrays, mask_BT)
     return out, grads
 
 

@@ -27,7 +27,8 @@ def state(config, seed):
     return training.create_state(config, ADAM, seed)
 
 
-@pytest.mark.parametrize(("name", "together"), [("simple_rnn", 2), ("lstm", 1)])
+@pytest.mark.parametrize("together", [1, 2])
+@pytest.mark.parametrize("name", CONFIGS)
 def test_every_seed_is_what_it_is_alone(rows, name, together):
     config, numbers, seen = CONFIGS[name], (0, 3, 5), []
     states = [state(config, seed) for seed in numbers]

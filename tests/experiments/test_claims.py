@@ -1,6 +1,7 @@
 """The claims on the toy task: in a comparison's folder, then gone on with."""
 
 import json
+import shutil
 
 import pytest
 from scripts import run
@@ -63,7 +64,11 @@ def test_a_comparisons_trainings_are_taken_over_and_both_reports_stay(finished):
 
 
 def test_what_is_finished_is_not_done_again(finished):
-    cwd, folder, *_ = finished
+    """Nor is it in a folder of the claims' own, where the report is the folder's."""
+    cwd, both, *_ = finished
+    folder = cwd / "alone"
+    left_out = shutil.ignore_patterns("claims", "summary.json", "report.*", "figures")
+    shutil.copytree(both, folder, ignore=left_out)
     kept = folder / "lstm" / "seed-0"
     before = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
     again = folder / "simple_rnn-plain" / "seed-0" / "measured.json"
@@ -74,6 +79,8 @@ def test_what_is_finished_is_not_done_again(finished):
     assert json.loads(again.read_text()) == json.loads(text)
     after = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
     assert before == after
+    assert (folder / "report.html").read_text().count("<article") == 20
+    assert not (folder / "claims").exists()
 
 
 def test_a_claims_folders_conditions_can_be_inspected(finished):
