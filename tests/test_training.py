@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import os
 import subprocess
@@ -42,6 +43,20 @@ def test_one_seed_gives_one_result(toy):
     same(first.params, second.params)
     assert without_time(history) == without_time(again)
     assert run(toy, seed=1)[1][-1].loss != history[-1].loss
+
+
+def test_everything_random_follows_from_the_seed(toy):
+    """The first weights, the order and dropout, each by itself."""
+    zero, one = (create_state(CONFIG, ADAM, seed) for seed in (0, 1))
+    for a, b in zip(jax.tree.leaves(zero.params), jax.tree.leaves(one.params), strict=True):
+        assert a.ndim == 1 or (a != b).mean() > 0.9  # biases are the same
+    orders = [epoch_order(state.key, 0, 100, plan(32, 1, 32)) for state in (zero, one)]
+    assert (orders[0] != orders[1]).any()
+    batch = training.pack_rows(toy.train.ids_NT[:32]), toy.train.label_N[:32], np.ones(32, "f")
+    step = jax.jit(functools.partial(training.train_step, CONFIG, ADAM, micro_batch=32))
+    states = zero, zero, zero.replace(key=one.key)
+    (_, first), (_, again), (_, other) = (step(state, *batch) for state in states)
+    assert first.loss == again.loss != other.loss
 
 
 @pytest.mark.parametrize("padding", ["pre", "post"])
