@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -89,6 +90,7 @@ class SentimentClassifier(nn.Module):
         right_padded: bool = False,
         train: bool = False,
         rows_B: Array | None = None,
+        workspace: Any = None,
     ) -> Array:
         """Logits (B,) of whole reviews.
 
@@ -98,6 +100,7 @@ class SentimentClassifier(nn.Module):
           right_padded: a promise that every row's real steps come first.
           train: apply dropout, with the random stream ``dropout``.
           rows_B: each row's number in the whole batch, where this is a part of one.
+          workspace: from :meth:`workspace`, or None.
         """
         x_BTE, mask_BT = self.embed(ids_BT, mask_BT)
         carry, _ = self.recurrent(
@@ -107,8 +110,13 @@ class SentimentClassifier(nn.Module):
             right_padded=right_padded,
             train=train,
             rows_B=rows_B,
+            workspace=workspace,
         )
         return self.head(carry[0])
+
+    def workspace(self, ids_BT: Array, *, train: bool = False) -> Any:
+        """See :meth:`rnnsent.recurrence.Recurrent.workspace`."""
+        return self.recurrent.workspace(self.embedding(ids_BT), train=train)
 
     def embed(self, ids_BT: Array, mask_BT: Array | None = None) -> tuple[Array, Array]:
         """Embeddings (B, T, E) and the mask (B, T) they are read under."""

@@ -39,6 +39,7 @@ def scan(
     right_padded: bool = False,
     recompute: bool = True,
     unroll: int = 1,
+    workspace: Any = None,
 ) -> tuple[Carry, Array | None]:
     """Runs ``step`` over time under a mask; the contract is the module's.
 
@@ -60,6 +61,8 @@ def scan(
       recompute: (``scan`` only) keep only the carries for the backward pass and recompute the rest
         of each step there, for the least memory. ``packed`` keeps what is dear to compute again.
       unroll: (``scan`` only) steps in one iteration of the compiled loop.
+      workspace: (``packed`` only) memory for the backward pass, used again from call to call; see
+        :func:`rnnsent.kernels.ragged.scan`.
 
     Returns:
       The final carry and the outputs (B, T, H), or None.
@@ -81,7 +84,9 @@ def scan(
             run = functools.partial(cudnn.scan, right_padded=right_padded)
         carry, y_BTH = _by_layer(run, step, params, carry, x_BTE, mask_BT, sequences)
     elif implementation == "packed" and mask_BT is not None:
-        carry, y_BTH = _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded)
+        carry, y_BTH = _packed(
+            step, params, carry, x_BTE, mask_BT, sequences, right_padded, workspace
+        )
     else:
         carry, y_BTH = _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll)
     if y_BTH is not None and zero_masked and mask_BT is not None:
@@ -117,11 +122,12 @@ def _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll):
     return carry, _time_first(y_TBH) if sequences else None
 
 
-def _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded):
+def _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded, workspace):
     first_BH, length_B = carry[0], mask_BT.sum(1, dtype=jnp.int32)
     if not right_padded:
         x_BTE, length_B = packing.pack(x_BTE, mask_BT)
-    carry, y_TBH = ragged.scan(step, params, carry, _time_first(x_BTE), length_B, sequences)
+    x_TBE = _time_first(x_BTE)
+    carry, y_TBH = ragged.scan(step, params, carry, x_TBE, length_B, sequences, workspace)
     return carry, packing.unpack(_time_first(y_TBH), first_BH, mask_BT) if sequences else None
 
 
@@ -332,6 +338,7 @@ class Recurrent(nn.Module):
         right_padded: bool = False,
         train: bool = False,
         rows_B: Array | None = None,
+        workspace: Any = None,
     ) -> tuple[Carry, Array | None]:
         """Runs the layers; returns the stack's final carry and the top outputs (see :func:`scan`).
 
@@ -343,6 +350,7 @@ class Recurrent(nn.Module):
           right_padded: a promise that every row's real steps come first.
           train: apply dropout, with the random stream ``dropout``.
           rows_B: each row's number in the whole batch, where this is a part of one.
+          workspace: from :meth:`workspace`, or None.
         """
         stacked = stack(self._layers(x_BTE, train, rows_B))
         return scan(
@@ -353,8 +361,20 @@ class Recurrent(nn.Module):
             mask_BT,
             sequences=sequences,
             right_padded=right_padded,
+            workspace=workspace,
             **self.options,
         )
+
+    def workspace(self, x_BTE: Array, *, train: bool = False) -> Any:
+        """Memory for one backward pass over inputs of this shape, or None where it has no use.
+
+        A loop of training steps that hands it on allocates and clears it once. ``train`` as in the
+        call it is for; only shapes count.
+        """
+        if resolve(self.options.get("implementation", "scan")) != "packed":
+            return None
+        stacked = stack(self._layers(x_BTE, train, None))
+        return ragged.workspace(*stacked, _time_first(x_BTE))
 
     def _layers(self, x_BTE: Array, train: bool, rows_B: Array | None) -> list[Layer]:
         rows_B = jnp.arange(x_BTE.shape[0]) if rows_B is None else rows_B

@@ -114,6 +114,7 @@ def loss_sums(
     dropout_key: Array | None = None,
     rows_B: Array | None = None,
     implementation: str = "auto",
+    workspace: Any = None,
 ) -> tuple[Array, Totals]:
     """Summed binary cross-entropy (in nats) of weighted rows, and the totals.
 
@@ -127,6 +128,7 @@ def loss_sums(
         right_padded=True,
         train=train,
         rows_B=rows_B,
+        workspace=workspace,
         rngs={"dropout": dropout_key} if train else None,
     )
     loss_B = optax.sigmoid_binary_cross_entropy(logits_B, label_B.astype(logits_B.dtype))
@@ -146,17 +148,19 @@ def gradients(
     rows_B: Array,
     micro_batch: int,
     implementation: str = "auto",
-) -> tuple[Any, Totals]:
-    """Gradients of the summed loss and the totals, one micro-batch of rows after another.
+    workspace: Any = None,
+) -> tuple[Any, Totals, Any]:
+    """Gradients of the summed loss, the totals and the workspace as it was used.
 
-    Rows of similar length go together, as a micro-batch takes as many steps as its longest row.
-    ``B`` must be a multiple of ``micro_batch``.
+    One micro-batch of rows after another: rows of similar length go together, as a micro-batch
+    takes as many steps as its longest row. ``B`` must be a multiple of ``micro_batch``. All use the
+    same :func:`workspace`, or, without one, memory of their own.
     """
     by_length_B = jnp.argsort((ids_BT != 0).sum(1))
 
-    def part(sums, rows):
+    def loss(params, workspace, rows):
         ids_bT, label_b, weight_b, rows_b = rows
-        grads, totals = jax.grad(loss_sums, argnums=1, has_aux=True)(
+        return loss_sums(
             config,
             params,
             ids_bT,
@@ -165,14 +169,33 @@ def gradients(
             dropout_key=dropout_key,
             rows_B=rows_b,
             implementation=implementation,
+            workspace=workspace,
         )
-        return jax.tree.map(jnp.add, sums, (grads, totals)), None
+
+    def part(state, rows):
+        sums, workspace = state
+        used = jax.grad(loss, argnums=(0, 1), has_aux=True)(params, workspace, rows)
+        (grads, workspace), totals = used
+        return (jax.tree.map(jnp.add, sums, (grads, totals)), workspace), None
 
     batch = (ids_BT, label_B, weight_B, rows_B)
     micro = jax.tree.map(lambda a: a[by_length_B].reshape(-1, micro_batch, *a.shape[1:]), batch)
     zeros = (jax.tree.map(jnp.zeros_like, params), Totals.zero())
-    (grads, totals), _ = jax.lax.scan(part, zeros, micro)
-    return grads, totals
+    ((grads, totals), workspace), _ = jax.lax.scan(part, (zeros, workspace), micro)
+    return grads, totals, workspace
+
+
+def workspace(
+    config: ModelConfig, params: Any, maxlen: int, micro_batch: int, implementation: str = "auto"
+) -> Any:
+    """Memory that the backward passes of all micro-batches use in turn; see ``Recurrent``."""
+    return SentimentClassifier(config, implementation).apply(
+        {"params": params},
+        jnp.zeros((micro_batch, maxlen), jnp.int32),
+        train=True,
+        rngs={"dropout": jax.random.key(0)},  # only shapes count
+        method="workspace",
+    )
 
 
 def train_step(
@@ -186,7 +209,8 @@ def train_step(
     micro_batch: int,
     axis: str | None = None,
     implementation: str = "auto",
-) -> tuple[TrainState, Totals]:
+    workspace: Any = None,
+) -> tuple[TrainState, Totals, Any]:
     """One optimizer step on the mean loss of a batch.
 
     Args:
@@ -199,15 +223,16 @@ def train_step(
       micro_batch: rows at a time; divides B.
       axis: name of the mesh axis over which each device holds B rows of a larger batch, in order.
       implementation: of the recurrence, see :func:`rnnsent.recurrence.scan`.
+      workspace: from :func:`workspace` or the step before, or None.
 
     Returns:
-      The next state and the batch's totals.
+      The next state, the batch's totals, and the workspace for the next step.
     """
     rows_B = jnp.arange(ids_BT.shape[0])
     if axis is not None:
         rows_B += jax.lax.axis_index(axis) * ids_BT.shape[0]
     dropout_key = jax.random.fold_in(jax.random.fold_in(state.key, 1), state.step)
-    grads, totals = gradients(
+    grads, totals, workspace = gradients(
         config,
         state.params,
         ids_BT,
@@ -217,13 +242,15 @@ def train_step(
         rows_B=rows_B,
         micro_batch=micro_batch,
         implementation=implementation,
+        workspace=workspace,
     )
     if axis is not None:
         grads, totals = jax.lax.psum((grads, totals), axis)
     grads = jax.tree.map(lambda g: g / totals.weight, grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    return state.replace(step=state.step + 1, params=params, opt_state=opt_state), totals
+    state = state.replace(step=state.step + 1, params=params, opt_state=opt_state)
+    return state, totals, workspace
 
 
 class Plan(NamedTuple):
@@ -265,18 +292,24 @@ def stretch(
     order_SB: Array,
     start: Array,
     stop: Array,
-    **options,
+    *,
+    micro_batch: int,
+    axis: str | None = None,
+    implementation: str = "auto",
 ) -> tuple[TrainState, Totals]:
-    """The steps ``order_SB[start:stop]`` one after another; ``options`` are of train_step."""
+    """The steps ``order_SB[start:stop]`` one after another; options as in :func:`train_step`."""
 
-    def one(index, state_and_totals):
-        state, totals = state_and_totals
+    def one(index, carried):
+        state, totals, room = carried
         rows_B = order_SB[index]
         batch = ids_NT[rows_B], label_N[rows_B], (rows_B >= 0).astype(jnp.float32)
-        state, new = train_step(config, optimizer, state, *batch, **options)
-        return state, jax.tree.map(jnp.add, totals, new)
+        options = {"micro_batch": micro_batch, "axis": axis, "implementation": implementation}
+        state, new, room = train_step(config, optimizer, state, *batch, workspace=room, **options)
+        return state, jax.tree.map(jnp.add, totals, new), room
 
-    return jax.lax.fori_loop(start, stop, one, (state, Totals.zero()))
+    room = workspace(config, state.params, ids_NT.shape[1], micro_batch, implementation)
+    state, totals, _ = jax.lax.fori_loop(start, stop, one, (state, Totals.zero(), room))
+    return state, totals
 
 
 @functools.partial(

@@ -7,17 +7,16 @@ import sys
 
 ROOT = pathlib.Path(__file__).parents[1]
 
+# Compiles in half the time; the tests' own process runs what users run.
+UNOPTIMISED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+
 
 def run(*arguments: str, cwd: pathlib.Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     """What ``python -m *arguments`` did in ``cwd``; it must end with ``code``, no traceback.
 
-    Compiled without optimisation, which takes half the time; what is computed has its own tests.
     Where a script hangs, the test fails instead of the whole suite.
     """
-    env = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
-    }
+    env = os.environ | UNOPTIMISED | {"PYTHONPATH": str(ROOT)}
     env.pop("RNNSENT_IMDB_ARCHIVE", None)
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900)

@@ -182,7 +182,7 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
         variables, slots = adam.stateless_apply(slots, grads, variables)
         weight_B = (np.arange(8) < rows).astype(np.float32)
         packed = jnp.asarray(pack_rows(ids_BT))
-        state, totals = train_step(
+        state, totals, _ = train_step(
             config, optimizer(), state, packed, jnp.asarray(label_B), weight_B, micro_batch=4
         )
         assert totals.weight == rows

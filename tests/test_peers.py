@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental import rnn
+from scripts import UNOPTIMISED
 
 from rnnsent import model, peers, recurrence, training
 from rnnsent.peers import ours, worker
@@ -71,7 +72,7 @@ def results():
             cells = ("lstm",) if name == VARIANT else ("simple_rnn", "lstm", "gru")
             found[name] = subprocess.run(
                 [sys.executable, "-c", SCRIPT, name, *cells],
-                env=os.environ | worker.environment(name),
+                env=os.environ | UNOPTIMISED | worker.environment(name),
                 capture_output=True,
                 text=True,
             )

@@ -24,7 +24,13 @@ _DEAR = frozenset({"dot_general", "conv_general_dilated", "tanh", "logistic", "e
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 5))
 def scan(
-    step: Step, params: Params, carry: Carry, x_TBE: Array, length_B: Array, sequences: bool = True
+    step: Step,
+    params: Params,
+    carry: Carry,
+    x_TBE: Array,
+    length_B: Array,
+    sequences: bool = True,
+    workspace: Any = None,
 ) -> tuple[Carry, Array | None]:
     """Runs ``step`` over the first ``length_B`` steps of each row.
 
@@ -35,14 +41,20 @@ def scan(
       x_TBE: inputs, finite everywhere.
       length_B: int32, real steps of each row.
       sequences: whether to return every step's output.
+      workspace: memory from :func:`workspace` for what the backward pass needs; its content does
+        not matter. Its cotangent is that memory as it was used, to be given to the next call:
+        then nothing is allocated, cleared or copied between the passes of a loop.
 
     Returns:
       The final carry, and (T, B, H) outputs or None. Outputs from a row's length on
       mean nothing; ``packing.unpack`` never reads them.
+
+    Raises:
+      ValueError: in reverse mode, for a workspace made for other shapes.
     """
     if not sequences:
         return _final(step, params, carry, x_TBE, length_B), None
-    carries, _ = _forward(step, _nothing, params, carry, x_TBE, length_B)
+    carries, _ = _forward(step, _nothing, params, carry, x_TBE, length_B, None)
     return _last(carries, length_B), carries[0][1:]
 
 
@@ -56,23 +68,19 @@ def _final(step, params, carry, x_TBE, length_B):
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _forward(step, keep, params, carry, x_TBE, length_B) -> Any:
+def _forward(step, keep, params, carry, x_TBE, length_B, workspace) -> Any:
     """All carries from the initial to the final one, (T + 1, B, ...), and (T, ...) of what
     ``keep(new, pull, inputs)`` keeps of each step."""
 
-    def advance(carry, x_BE):
-        new, pull = _linearised(step, params, carry, x_BE)
-        return new, keep(new, pull, (params, carry, x_BE))
-
     def one(t, state):
         carry, carries, kept = state
-        new, kept_t = advance(carry, x_TBE[t])
+        new, kept_t = _advance(step, keep, params, carry, x_TBE[t])
         carry = packing.where(t < length_B, new, carry)
         return carry, _put(carries, t + 1, carry), _put(kept, t, kept_t)
 
-    shapes = jax.eval_shape(advance, carry, x_TBE[0])[1]
-    kept = jax.tree.map(lambda a: _buffer(len(x_TBE), a), shapes)
-    carries = jax.tree.map(lambda a: _buffer(len(x_TBE) + 1, a), carry)
+    if workspace is None:
+        workspace = _workspace(step, keep, params, carry, x_TBE)
+    carries, kept = workspace
     state = carry, _put(carries, 0, carry), kept
     _, carries, kept = jax.lax.fori_loop(0, length_B.max(initial=0), one, state)
     return carries, kept
@@ -81,22 +89,36 @@ def _forward(step, keep, params, carry, x_TBE, length_B) -> Any:
 @_forward.defjvp
 def _forward_jvp(step, keep, primals, tangents):
     """Differentiates the carries by ``lax.scan``'s rules; nothing differentiates what was kept."""
-    arguments, length_B = primals[:-1], primals[-1]
+    arguments, length_B = primals[:-2], primals[-2]
     carries, kept = _forward(step, keep, *primals)
 
     def plainly(params, carry, x_TBE):
         _, later = _plain(step, params, carry, x_TBE, length_B, lambda carry: carry)
         return jax.tree.map(lambda a, all_: jnp.concatenate([a[None], all_]), carry, later)
 
-    _, dcarries = jax.jvp(plainly, arguments, tangents[:-1])
+    _, dcarries = jax.jvp(plainly, arguments, tangents[:-2])
     return (carries, kept), (dcarries, jax.tree.map(jnp.zeros_like, kept))
 
 
-def _buffer(steps, a):
-    """Room for ``steps`` arrays like ``a``. Behind the barrier no two buffers start as the same
-    zeros, which the compiler would write once and copy into each."""
-    zero = jax.lax.optimization_barrier(jnp.zeros((), a.dtype))
-    return jnp.broadcast_to(zero, (steps, *a.shape))
+def _advance(step, keep, params, carry, x_BE):
+    new, pull = _linearised(step, params, carry, x_BE)
+    return new, keep(new, pull, (params, carry, x_BE))
+
+
+def workspace(step: Step, params: Params, carry: Carry, x_TBE: Array) -> Any:
+    """Memory for one reverse-mode :func:`scan` of these arguments, or of others of their shapes."""
+    return _workspace(step, _kept, params, carry, x_TBE)
+
+
+def _workspace(step, keep, params, carry, x_TBE):
+    _, kept = jax.eval_shape(
+        functools.partial(_advance, step, keep), params, carry, jax.typeof(x_TBE[0])
+    )
+
+    def room(steps, tree):
+        return jax.tree.map(lambda a: jnp.zeros((steps, *a.shape), a.dtype), tree)
+
+    return room(len(x_TBE) + 1, carry), room(len(x_TBE), kept)
 
 
 def _last(carries, length_B):
@@ -151,14 +173,29 @@ def _filled(new, pull, inputs, after, kept_t):
     return treedef.unflatten(filled)
 
 
-def _scan_forward(step, params, carry, x_TBE, length_B, sequences):
-    carries, kept = _forward(step, _kept, params, carry, x_TBE, length_B)
+def _scan_forward(step, params, carry, x_TBE, length_B, sequences, given):
+    if given is not None:
+        _check_workspace(
+            given, jax.eval_shape(functools.partial(workspace, step), params, carry, x_TBE)
+        )
+    carries, kept = _forward(step, _kept, params, carry, x_TBE, length_B, given)
     out = _last(carries, length_B), carries[0][1:] if sequences else None
-    return out, (params, x_TBE, length_B, carries, kept)
+    given = None if given is None else ()
+    return out, (given, (params, x_TBE, length_B, carries, kept))
+
+
+def _check_workspace(given, fits):
+    if jax.tree.map(jnp.shape, given) != jax.tree.map(jnp.shape, fits):
+        raise ValueError(
+            "the workspace was made for other shapes or another step; make it with "
+            "workspace(step, params, carry, x_TBE) from these arguments"
+        )
 
 
 def _scan_backward(step, sequences, saved, cotangents):
-    return *_gradients(step, sequences, *saved, cotangents), None
+    given, saved = saved
+    used = None if given is None else saved[-2:]
+    return *_gradients(step, sequences, *saved, cotangents), None, used
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))

@@ -7,6 +7,7 @@ import pytest
 
 from rnnsent import recurrence
 from rnnsent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from rnnsent.kernels import ragged
 
 B, T, E, H = 3, 7, 4, 5
 GATES = {SimpleRNNCell: 1, LSTMCell: 4, GRUCell: 3}
@@ -30,7 +31,7 @@ def arguments(cell):
 
 
 def loss(cell, implementation, sequences=True):
-    def run(params, carry, x_BTE):
+    def run(params, carry, x_BTE, workspace=None):
         carry, y_BTH = recurrence.scan(
             cell.step,
             params,
@@ -39,6 +40,7 @@ def loss(cell, implementation, sequences=True):
             jnp.asarray(MASK_BT),
             sequences=sequences,
             implementation=implementation,
+            workspace=workspace,
         )
         total = sum((a**2).sum() for a in carry)
         return total + (y_BTH**3).sum() if sequences else total
@@ -86,6 +88,27 @@ def test_gradients_under_vmap():
         jax.jit(jax.vmap(lambda s, i=i: gradient(s, i)))(scales) for i in ("packed", "scan")
     )
     assert_close(got, want)
+
+
+@pytest.mark.parametrize("cell", GATES, ids=lambda cell: cell.__name__)
+def test_a_workspace_may_hold_anything_and_is_given_back(cell):
+    """Filled with NaN it changes nothing, and its cotangent serves the next call."""
+    params, carry, x_BTE = arguments(cell)
+    gradient = jax.jit(jax.grad(loss(cell, "packed"), argnums=(0, 1, 2, 3)))
+    workspace = ragged.workspace(cell.step, params, carry, jnp.swapaxes(x_BTE, 0, 1))
+    workspace = jax.tree.map(lambda a: jnp.full_like(a, jnp.nan), workspace)
+    for scale in (1.0, -0.5):
+        at = params, carry, scale * x_BTE
+        *got, workspace = gradient(*at, workspace)
+        assert_close(got, jax.jit(jax.grad(loss(cell, "packed"), argnums=(0, 1, 2)))(*at))
+        assert any(jnp.isfinite(a).any() for a in jax.tree.leaves(workspace))
+
+
+def test_a_workspace_of_other_shapes_is_refused():
+    params, carry, x_BTE = arguments(LSTMCell)
+    short = ragged.workspace(LSTMCell.step, params, carry, jnp.swapaxes(x_BTE, 0, 1)[1:])
+    with pytest.raises(ValueError, match="other shapes"):
+        jax.grad(loss(LSTMCell, "packed"))(params, carry, x_BTE, short)
 
 
 @pytest.mark.parametrize(
