@@ -34,19 +34,22 @@ class Study:
       values: what is varied, a case for each; one None where nothing is.
       subjects: who takes part unless the user says.
       guest: who takes part with a cell that is not the notebook's.
+      rows: which rows it takes unless the user says, see :class:`Options`.
     """
 
     values: tuple[int | None, ...] = (None,)
     subjects: tuple[str, ...] = _SWEPT
     guest: tuple[str, ...] = ()
+    rows: str = "full"
 
 
 STUDIES = {
     "peers": Study(
         subjects=tuple(name for name in SUBJECTS if name != "rnnsent-seeds"),
         guest=("rnnsent", "flax"),
+        rows="real",
     ),
-    "packing": Study((132, 512), ("rnnsent", "rnnsent-scan")),
+    "packing": Study((132, 512), ("rnnsent", "rnnsent-scan"), rows="real"),
     "steps": Study((33, 66, 132, 264, 528, 1056)),
     "batch": Study((32, 128, 512, 2048)),
     "features": Study((32, 64, 128, 256, 512)),
@@ -67,15 +70,17 @@ class Options(DataOptions):
     """Cells of the models (default: the notebook's, in the study of peers a GRU too)."""
     subjects: tuple[Literal[tuple(SUBJECTS)], ...] = ()
     """Who takes part (default: what the study needs)."""
-    rows: Literal["full", "real"] = "full"
-    """full: real reviews run together, so that all steps of a row are real and no peer needs a
-    mask. real: the reviews as they are, padded on the left, under masks."""
+    rows: Literal["auto", "real", "full"] = "auto"
+    """real: the reviews as they are, padded on the left, under the notebook's mask. full: reviews
+    run together, so that all steps of a row are real and no peer needs a mask. auto: real for the
+    peers and for packing, full where a cost is followed as it grows."""
     batch: int = 512
     """Rows in a step. Steps of time in a row: --maxlen."""
     rounds: int = 10
     """Samples of each subject."""
     seconds: float = 0.4
-    """About how long a sample is; one step where a step takes longer."""
+    """About how long a sample is; where steps take longer, three of training in the study of peers
+    and one elsewhere."""
     quick: bool = False
     """Two short samples, without a GRU and without the subjects that compile longest, for a first
     impression; less than two minutes."""
@@ -93,6 +98,8 @@ class Options(DataOptions):
         for name in ("batch", "rounds"):
             value = getattr(self, name)
             require(value >= 1, f"--{name} is {value}, expected at least 1.")
+        full = self.rows == "full" and "packing" in self.study
+        require(not full, "There is nothing to pack in full rows; leave out --rows full.")
         require(self.seconds > 0, f"--seconds is {self.seconds}, expected more than 0.")
 
 
@@ -146,6 +153,7 @@ def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Pl
         subjects_of(named["study"], case.config.cell, options),
         options.rounds,
         options.seconds,
+        3 if named["study"] == "peers" and not options.quick else 1,
         min(case.batch, 64) if large else case.batch,
         left_out=dict.fromkeys(SLOW_TO_COMPILE, "left out by --quick") if quick else {},
         trace=folder / "trace" / place if options.trace else None,
@@ -167,8 +175,8 @@ def expand(study: str, options: Options) -> Iterator[tuple[str, dict[str, Any], 
     for cell in options.cells or (*PRESETS, *guests):
         config = PRESETS.get(cell, ModelConfig(cell=cell))
         config = dataclasses.replace(config, vocab_size=options.num_words)
-        masked = options.rows == "real" or study == "packing"
-        base = Case(config, options.batch, options.maxlen, masked)
+        rows = STUDIES[study].rows if options.rows == "auto" else options.rows
+        base = Case(config, options.batch, options.maxlen, masked=rows == "real")
         for value in STUDIES[study].values:
             case = _varied(base, study, value)
             yield _label(case), {"study": study, "value": value}, case

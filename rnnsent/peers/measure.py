@@ -28,7 +28,9 @@ class Plan:
     Attributes:
       subjects: names of who takes part.
       rounds: samples of each.
-      seconds: about how long a sample is; one step where that takes longer.
+      seconds: about how long a sample is; ``least`` steps where that takes longer.
+      least: steps of training in a sample at the least; a single one would also time the start,
+        where memory is set up that later steps use again.
       checked: rows on which the subjects are compared with the reference.
       left_out: of the subjects, those that take no part this time, and why.
       trace: folder for a profile of rnnsent's training step, or None.
@@ -38,6 +40,7 @@ class Plan:
     subjects: Sequence[str]
     rounds: int
     seconds: float
+    least: int
     checked: int
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     trace: pathlib.Path | None = None
@@ -122,13 +125,14 @@ class _Session:
     def _warm(self, name: str) -> None:
         """Inference is compiled, then checked while the weights are fresh; training comes last."""
         ask, result = self.processes[name].ask, self.results[name]
-        warm = {"infer": ask("warm", task="infer", seconds=self.plan.seconds)}
+        warm = {"infer": ask("warm", task="infer", seconds=self.plan.seconds, least=1)}
         result["errors"] = ask("check", rows=self.plan.checked)
         for part, allowed in TOLERANCE.items():
             if not result["errors"][part] <= allowed:
                 error = result["errors"][part]
                 raise RuntimeError(f"{part} differ from the reference by {error:.1e}")
-        warm["train"] = ask("warm", task="train", seconds=self.plan.seconds)
+        train = {"task": "train", "seconds": self.plan.seconds, "least": self.plan.least}
+        warm["train"] = ask("warm", **train)
         for key in ("compile_seconds", "steps"):
             result[key] = {task: warm[task][key] for task in TASKS}
 
@@ -167,10 +171,12 @@ class _Session:
 def floor(case: Case, samples: dict, machine: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Per task, the seconds that a step takes at the least, and what they are made of.
 
+    Only real steps of time count, as nobody has to compute padding.
+
     Products and element-wise work share a core's units, so they add up; memory works meanwhile.
     The machine's best sample counts: a limit is not made by what disturbed the measurement.
     """
-    out, size = {}, (case.config, case.batch, case.steps)
+    out, size = {}, (case.config, case.batch, machine["steps"])
     for task, taken in samples.items():
         parts = {
             part: timing.summarise([sample[part] for sample in taken["limit"]]).low

@@ -89,7 +89,7 @@ class Worker:
         timing.reset_peak()
         return errors
 
-    def warm(self, task: str, seconds: float) -> dict[str, float]:
+    def warm(self, task: str, seconds: float, least: int) -> dict[str, float]:
         """First calls: how long compiling takes, and how many steps make a sample of ``seconds``.
 
         Compiling is what the subject measured itself, or what the first call took beyond the next.
@@ -97,7 +97,7 @@ class Worker:
         first, again = (self.sample(task, 1)["seconds"] for _ in range(2))
         compiling = getattr(self.subject, "compile_seconds", None) if task == "train" else None
         compiling = max(first - again, 0.0) if compiling is None else compiling
-        return {"compile_seconds": compiling, "steps": timing.repeats(again, seconds)}
+        return {"compile_seconds": compiling, "steps": max(least, timing.repeats(again, seconds))}
 
     def sample(self, task: str, steps: int) -> dict[str, float]:
         """Seconds per step of ``steps`` steps of "train" or "infer"."""
@@ -135,17 +135,18 @@ class Worker:
     def limit(self) -> dict[str, Any]:
         """Becomes the machine's limit on this case, to be asked for samples by ``bound``."""
         case, cores = self.case, jax.local_device_count()
+        steps = float((self.ids_NT != 0).sum(1).mean())  # padding need not be computed
         share = -(-case.batch // cores)
         rows = min(share, 256)  # a core's cache holds the operands, and they fill its units
-        times = case.steps * case.seeds * share / rows
+        times = steps * case.seeds * share / rows
         self.limits = {
             task: timing.Limit(
                 costs.products(case.config, rows, times, train=task == "train"),
-                costs.transcendentals(case.config, case.batch, case.steps) * case.seeds,
+                costs.transcendentals(case.config, case.batch, steps) * case.seeds,
             )
             for task in ("train", "infer")
         }
-        return {"cores": cores, "rows": rows}
+        return {"cores": cores, "rows": rows, "steps": steps}
 
     def bound(self, task: str) -> dict[str, float]:
         """Seconds that the step's products and element-wise work take at the least."""

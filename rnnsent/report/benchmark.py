@@ -77,10 +77,8 @@ def _heading(record: dict[str, Any]) -> str:
         for result in case["results"].values()
         for package, version in result.get("versions", {}).items()
     }
-    padded = "as they are, padded"
-    if settings["rows"] == "full":
-        padded = "run together so that no row is padded, unless a heading says so"
-    samples = f"{settings['rounds']} of each subject, about {settings['seconds']} s each"
+    padded = "run together so that no row is padded, except where a heading says so"
+    samples = f"{settings['rounds']} of each subject, of about {settings['seconds']} s or more"
     lines = [
         f"machine: {provenance['device']['name']}",
         f"versions: {', '.join(f'{name} {number}' for name, number in versions.items() if number)}",

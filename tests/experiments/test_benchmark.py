@@ -33,7 +33,7 @@ def test_a_record_holds_every_sample_and_what_it_rests_on(tmp_path, capsys, monk
     absent = peers.Spec("Absent", "ours:Rnnsent", ("no_such_module_here",))
     monkeypatch.setitem(peers.SUBJECTS, "absent", absent)
     subjects = ("rnnsent", "flax", "absent", "jax-cudnn")
-    record, page = run(tmp_path, subjects=subjects, trace=True, hlo=True)
+    record, page = run(tmp_path, subjects=subjects, rows="full", trace=True, hlo=True)
     (case,) = record["cases"]
     for task in ("train", "infer"):
         for name in ("rnnsent", "flax"):
@@ -69,6 +69,7 @@ def test_packing_is_measured_on_reviews_as_they_are(tmp_path, monkeypatch):
     counted = case["counts"]["steps_run"]
     assert counted["real"] <= counted["infer"] <= counted["train"] <= 12
     assert counted["real"] < 12
+    assert case["limit"]["steps"] == counted["real"]
     assert "What packing saves" in page
     assert set(case["samples"]["train"]) == {"rnnsent", "rnnsent-scan", "limit"}
 
@@ -77,7 +78,7 @@ def test_packing_is_measured_on_reviews_as_they_are(tmp_path, monkeypatch):
 def test_a_subject_that_computes_something_else_is_not_timed(tmp_path, monkeypatch):
     monkeypatch.setitem(measure.TOLERANCE, "gradients", 0.0)
     with pytest.raises(SystemExit, match="gradients differ from the reference"):
-        run(tmp_path, subjects=("flax",), rows="real")
+        run(tmp_path, subjects=("flax",), rows="full")
     (folder,) = tmp_path.iterdir()
     (case,) = json.loads((folder / "benchmark.json").read_text())["cases"]
     assert case["results"]["flax"]["status"] == "failed"
@@ -90,7 +91,8 @@ def first_case(options: benchmark.Options) -> peers.Case:
 
 def test_full_rows_are_reviews_run_together():
     reviews = data.load("toy", num_words=300, maxlen=12)
-    rows = benchmark.rows_for(first_case(SMALL), SMALL, reviews)
+    options = dataclasses.replace(SMALL, rows="full")
+    rows = benchmark.rows_for(first_case(options), options, reviews)
     ids = reviews.train.ids_NT
     assert rows["ids_NT"].shape == (8 * 16, 12)
     assert (rows["ids_NT"] != 0).all()
@@ -99,9 +101,8 @@ def test_full_rows_are_reviews_run_together():
 
 def test_real_rows_keep_their_padding_and_none_is_empty():
     reviews = data.load("toy", num_words=300, maxlen=12)
-    options = dataclasses.replace(SMALL, rows="real")
-    case = first_case(options)
-    ids_NT = benchmark.rows_for(case, options, reviews)["ids_NT"]
+    case = first_case(SMALL)
+    ids_NT = benchmark.rows_for(case, SMALL, reviews)["ids_NT"]
     assert case.masked
     assert (ids_NT == 0).any()
     assert (ids_NT != 0).any(1).all()
@@ -154,6 +155,7 @@ def test_quick_names_what_it_leaves_out_unless_it_is_asked_for(tmp_path):
         ({"batch": 0}, "--batch is 0"),
         ({"seconds": 0.0}, "--seconds is 0"),
         ({"study": ()}, "study"),
+        ({"study": ("packing",), "rows": "full"}, "nothing to pack"),
     ],
 )
 def test_impossible_values_are_refused_before_any_work(change, message):
