@@ -79,7 +79,7 @@ class Options(DataOptions):
     rounds: int = 10
     """Samples of each subject."""
     seconds: float = 0.4
-    """About how long a sample is; where steps take longer, three of training in the study of peers
+    """About how long a sample is; where steps take longer, two of training in the study of peers
     and one elsewhere."""
     quick: bool = False
     """Two short samples, without a GRU and without the subjects that compile longest, for a first
@@ -153,7 +153,7 @@ def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Pl
         subjects_of(named["study"], case.config.cell, options),
         options.rounds,
         options.seconds,
-        3 if named["study"] == "peers" and not options.quick else 1,
+        2 if named["study"] == "peers" and not options.quick else 1,
         min(case.batch, 64) if large else case.batch,
         left_out=dict.fromkeys(SLOW_TO_COMPILE, "left out by --quick") if quick else {},
         trace=folder / "trace" / place if options.trace else None,

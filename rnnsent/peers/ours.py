@@ -24,12 +24,20 @@ class Rnnsent:
     Several seeds are trained one after another.
     """
 
-    def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
+    def __init__(
+        self,
+        case: Case,
+        params: Any,
+        ids_NT: np.ndarray,
+        label_N: np.ndarray,
+        *,
+        micro_batch: int | None = None,
+    ):
         self.case, self.ids_NT = case, ids_NT
         self.mesh = devices.mesh()
         self.devices = self.mesh.size
         self.optimizer = training.optimizer()
-        micro_batch = training.default_micro_batch(case.config)
+        micro_batch = micro_batch or training.default_micro_batch(case.config)
         self.layout = training.plan(case.batch, self.mesh.size, micro_batch)
         self.everywhere = NamedSharding(self.mesh, P())
         state = training.create_state(case.config, self.optimizer, 0)
@@ -153,10 +161,13 @@ def steps_of_inference(length_SB: np.ndarray, devices: int) -> float:
 
 
 class Variant(Rnnsent):
-    """One implementation of the recurrence in the same train step, whatever ``auto`` stands for."""
+    """One implementation of the recurrence in the same train step, whatever ``auto`` stands for.
 
-    def __init__(self, *args, implementation: str, recompute: bool = True):
-        super().__init__(*args)
+    Without recomputation it is plain autodiff, which takes a device's rows all at once.
+    """
+
+    def __init__(self, case: Case, *args, implementation: str, recompute: bool = True):
+        super().__init__(case, *args, micro_batch=None if recompute else case.batch)
         self.model = _Model(self.case.config, implementation, recompute=recompute)
         self.forward = jax.jit(self._spread(self._logits, P(), _BY_ROWS))
         self.setting = self._setting(implementation) + ("" if recompute else ", no recomputation")

@@ -24,7 +24,7 @@ floor, the least time in which this machine can do the counted operations, measu
 
 MEMORY = """\
 *temporary*: what XLA sets aside for the step beside weights, optimizer state and rows
-(`memory_analysis()`), as a multiple of plain `lax.scan` autodiff's in the same micro-batches.
+(`memory_analysis()`), as a multiple of what plain `lax.scan` autodiff of the whole batch takes.
 *resident*: the process's peak, libraries included.\
 """
 
