@@ -35,12 +35,14 @@ class Study:
       subjects: who takes part unless the user says.
       guest: who takes part with a cell that is not the notebook's.
       rows: which rows it takes unless the user says, see :class:`Options`.
+      least: steps of training in a sample at the least.
     """
 
     values: tuple[int | None, ...] = (None,)
     subjects: tuple[str, ...] = _SWEPT
     guest: tuple[str, ...] = ()
     rows: str = "full"
+    least: int = 1
 
 
 STUDIES = {
@@ -48,6 +50,7 @@ STUDIES = {
         subjects=tuple(name for name in SUBJECTS if name != "rnnsent-seeds"),
         guest=("rnnsent", "flax"),
         rows="real",
+        least=2,
     ),
     "packing": Study((132, 512), ("rnnsent", "rnnsent-scan"), rows="real"),
     "steps": Study((33, 66, 132, 264, 528, 1056)),
@@ -153,7 +156,7 @@ def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Pl
         subjects_of(named["study"], case.config.cell, options),
         options.rounds,
         options.seconds,
-        2 if named["study"] == "peers" and not options.quick else 1,
+        1 if options.quick else STUDIES[named["study"]].least,
         min(case.batch, 64) if large else case.batch,
         left_out=dict.fromkeys(SLOW_TO_COMPILE, "left out by --quick") if quick else {},
         trace=folder / "trace" / place if options.trace else None,

@@ -2,7 +2,8 @@
 
 The floor counts the recurrent layers, which are nearly all of it; the embedding and the head are
 left out, as is what an implementation adds (recomputing, masks, dropout, the optimizer), so that a
-time derived from these counts is a floor. ``executed`` counts what stands in a program.
+time derived from these counts is a floor. ``steps`` may be a mean over rows. ``executed`` counts
+what stands in a program.
 """
 
 import math
@@ -30,7 +31,7 @@ def _layers(config: ModelConfig) -> list[tuple[int, int]]:
     return list(zip((config.embedding_size, *config.features), config.features, strict=False))
 
 
-def products(config: ModelConfig, rows: int, times: int, *, train: bool) -> list[Product]:
+def products(config: ModelConfig, rows: int, times: float, *, train: bool) -> list[Product]:
     """The matrix products of ``times`` steps of time with ``rows`` rows each.
 
     Forward ``[x, h] @ kernel``; backward the same size twice, for the inputs and for the kernel.
@@ -44,17 +45,17 @@ def products(config: ModelConfig, rows: int, times: int, *, train: bool) -> list
     return out
 
 
-def flops(config: ModelConfig, batch: int, steps: int, *, train: bool) -> int:
+def flops(config: ModelConfig, batch: int, steps: float, *, train: bool) -> float:
     """Floating-point operations of the products of one step on (B, T) ids."""
     return sum(product.flops for product in products(config, batch, steps, train=train))
 
 
-def transcendentals(config: ModelConfig, batch: int, steps: int) -> int:
+def transcendentals(config: ModelConfig, batch: int, steps: float) -> float:
     """tanh and sigmoid of one forward pass on (B, T) ids; a backward pass needs no others."""
     return batch * steps * TRANSCENDENTALS[config.cell] * sum(config.features)
 
 
-def traffic_bytes(config: ModelConfig, batch: int, steps: int, *, train: bool) -> int:
+def traffic_bytes(config: ModelConfig, batch: int, steps: float, *, train: bool) -> float:
     """Bytes that must cross a memory too small for a whole pass: embeddings, and carries kept.
 
     Inference reads the embedded inputs. Training also writes their gradients, and writes the

@@ -106,10 +106,10 @@ class Product(NamedTuple):
     m: int
     k: int
     n: int
-    count: int
+    count: float
 
     @property
-    def flops(self) -> int:
+    def flops(self) -> float:
         return 2 * self.m * self.k * self.n * self.count
 
 
@@ -120,7 +120,7 @@ class Limit:
     operands that stay in its cache, so nothing but the arithmetic units is measured.
     """
 
-    def __init__(self, products: Iterable[Product], elements: int, *, repeats: int = 200):
+    def __init__(self, products: Iterable[Product], elements: float, *, repeats: int = 200):
         self.products, self.elements, self.repeats = list(products), elements, repeats
         self.cores = jax.local_device_count()
         self.loops = [_product_loop(self._each, *product[:3]) for product in self.products]

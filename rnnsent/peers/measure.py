@@ -131,8 +131,7 @@ class _Session:
             if not result["errors"][part] <= allowed:
                 error = result["errors"][part]
                 raise RuntimeError(f"{part} differ from the reference by {error:.1e}")
-        train = {"task": "train", "seconds": self.plan.seconds, "least": self.plan.least}
-        warm["train"] = ask("warm", **train)
+        warm["train"] = ask("warm", task="train", seconds=self.plan.seconds, least=self.plan.least)
         for key in ("compile_seconds", "steps"):
             result[key] = {task: warm[task][key] for task in TASKS}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from experiments import benchmark
-from rnnsent import data, peers
+from rnnsent import costs, data, peers
 from rnnsent.errors import UserError
 from rnnsent.peers import measure
 
@@ -70,6 +70,8 @@ def test_packing_is_measured_on_reviews_as_they_are(tmp_path, monkeypatch):
     assert counted["real"] <= counted["infer"] <= counted["train"] <= 12
     assert counted["real"] < 12
     assert case["limit"]["steps"] == counted["real"]
+    config = peers.Case.from_json(case["case"]).config
+    assert case["floor"]["infer"]["flops"] == costs.flops(config, 16, counted["real"], train=False)
     assert "What packing saves" in page
     assert set(case["samples"]["train"]) == {"rnnsent", "rnnsent-scan", "limit"}
 
@@ -136,13 +138,20 @@ def test_peers_by_default_are_all_on_the_notebooks_models_and_flax_on_the_guest(
     assert benchmark.subjects_of("peers", "gru", SMALL) == SMALL.subjects
 
 
-def test_quick_names_what_it_leaves_out_unless_it_is_asked_for(tmp_path):
-    named = {"study": "peers", "value": None}
+def planned(folder, study="peers", **changes) -> measure.Plan:
+    options = dataclasses.replace(SMALL, **changes)
+    named = {"study": study, "value": None}
+    return benchmark._plan(options, named, first_case(options), folder)
 
+
+def test_a_sample_against_the_peers_is_never_a_single_training_step(tmp_path):
+    assert planned(tmp_path, quick=False).least == 2
+    assert planned(tmp_path, "steps", quick=False).least == planned(tmp_path).least == 1
+
+
+def test_quick_names_what_it_leaves_out_unless_it_is_asked_for(tmp_path):
     def left_out(study="peers", **changes):
-        options = dataclasses.replace(SMALL, **changes)
-        plan = benchmark._plan(options, named | {"study": study}, first_case(options), tmp_path)
-        return plan.left_out
+        return planned(tmp_path, study, **changes).left_out
 
     assert set(left_out(subjects=())) == set(benchmark.SLOW_TO_COMPILE)
     assert left_out(subjects=(), quick=False) == left_out() == {}

@@ -101,7 +101,8 @@ def test_a_workspace_may_hold_anything_and_is_given_back(cell):
         at = params, carry, scale * x_BTE
         *got, workspace = gradient(*at, workspace)
         assert_close(got, jax.jit(jax.grad(loss(cell, "packed"), argnums=(0, 1, 2)))(*at))
-        assert any(jnp.isfinite(a).any() for a in jax.tree.leaves(workspace))
+        carries, _ = workspace
+        assert_close([all_[0] for all_ in carries], carry)  # what this call wrote, nothing else
 
 
 def test_a_workspace_of_other_shapes_is_refused():
