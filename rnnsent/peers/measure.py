@@ -96,11 +96,17 @@ class _Session:
             process.send("build")
         self.limit = Process("limit", folder)
         stack.callback(self.limit.close)
+        stack.callback(self._end)
+
+    def _end(self) -> None:
+        """All end side by side, before any is waited for."""
+        for process in (*self.processes.values(), self.limit):
+            process.end()
 
     def prepare(self) -> None:
-        """Libraries are imported side by side; compiled and checked is one after another."""
-        self.machine = self.limit.ask("limit") | self.limit.ask("bandwidth")
+        """Libraries are imported side by side; what follows is one after another."""
         built = {name: self._attempt(name, process.receive) for name, process in self._running()}
+        self.machine = self.limit.ask("limit") | self.limit.ask("bandwidth")
         for name, answer in built.items():
             if answer is not None:
                 self.results[name] |= answer

@@ -44,12 +44,17 @@ class Process:
         self.errors.seek(0)
         raise RuntimeError((self.errors.read().strip().splitlines() or ["it ended"])[-1])
 
+    def end(self) -> None:
+        """Makes no further request, upon which it ends in its own time."""
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+
     def close(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                pass
+        """Returns once it ended."""
+        self.end()
+        self.process.stdout.close()
         try:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
