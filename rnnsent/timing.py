@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
+from scipy import stats
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -80,6 +81,33 @@ class Summary(NamedTuple):
 def summarise(samples: Sequence[float]) -> Summary:
     """Median, smallest and largest of at least one sample."""
     return Summary(statistics.median(samples), min(samples), max(samples), len(samples))
+
+
+class Ratio(NamedTuple):
+    """A multiple of something, and its 95% interval (nan for a single sample)."""
+
+    value: float
+    low: float
+    high: float
+
+
+def ratio(samples: Sequence[float], base: Sequence[float]) -> Ratio:
+    """Median of ``samples`` over that of ``base``, taken in the same rounds.
+
+    The interval is the percentile bootstrap's (Efron & Tibshirani, 1993, chapter 13) over rounds:
+    what disturbs one sample of a round often disturbs its neighbours too, so they stay together.
+    """
+
+    def of_medians(a, b, axis=-1):
+        return np.median(a, axis=axis) / np.median(b, axis=axis)
+
+    value = float(of_medians(samples, base))
+    if len(samples) < 2:
+        return Ratio(value, float("nan"), float("nan"))
+    drawn = stats.bootstrap(
+        (samples, base), of_medians, paired=True, method="percentile", rng=np.random.default_rng(0)
+    )
+    return Ratio(value, *map(float, drawn.confidence_interval))
 
 
 def peak_resident_bytes() -> int | None:

@@ -44,6 +44,23 @@ def test_summary():
     assert timing.summarise([3.0, 1.0, 2.0, 9.0]) == (2.5, 1.0, 9.0, 4)
 
 
+def test_a_ratio_of_medians_keeps_rounds_together():
+    base = np.array([1.0, 2.0, 1.5, 1.0, 3.0, 1.2])
+    assert timing.ratio(2 * base, base) == (2.0, 2.0, 2.0)
+    apart = timing.ratio(2 * base[::-1], base)
+    assert apart.value == 2.0 and apart.low < 1.9 and apart.high > 2.1
+    assert timing.ratio(2 * base[::-1], base) == apart
+    single = timing.ratio([3.0], [2.0])
+    assert single.value == 1.5 and np.isnan(single.low) and np.isnan(single.high)
+
+
+def test_the_interval_of_a_ratio_covers_it_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    found = [timing.ratio(*np.exp(0.2 * rng.normal(size=(2, 10)))) for _ in range(200)]
+    covered = np.mean([ratio.low <= 1 <= ratio.high for ratio in found])
+    assert 0.9 <= covered < 1  # 0.95, and the noise of 200 draws
+
+
 def test_peak_memory_counts_what_was_freed_until_it_is_reset():
     if timing.peak_resident_bytes() is None:
         pytest.skip("this system does not tell a process's peak memory")

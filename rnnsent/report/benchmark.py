@@ -14,11 +14,15 @@ from rnnsent.peers import SUBJECTS
 from rnnsent.peers.measure import TASKS
 from rnnsent.report import speed
 
-HEAD = ("subject", "ms", "min to max", "x rnnsent", "x floor", "reviews/s", "compile, s")
+HEAD = (
+    *("subject", "ms", "min to max", "x rnnsent", "95% interval"),
+    *("x floor", "reviews/s", "compile, s"),
+)
 
 READING = """\
 *ms*: median time of a step. *x rnnsent*, *x floor*: that time as a multiple of rnnsent's and of the
 floor, the least time in which this machine can do the counted operations, measured in the same run.
+*95% interval*: of the multiple of rnnsent's, by the bootstrap over rounds.
 *compile*: tracing and compiling the step, or what the first call took beyond the next one.\
 """
 
@@ -99,6 +103,18 @@ def median(case: dict[str, Any], task: str, name: str) -> float:
     return timing.summarise(case["samples"][task][name]).median
 
 
+def multiple(case: dict[str, Any], task: str, name: str) -> timing.Ratio:
+    """Time per step as a multiple of rnnsent's; nan where rnnsent has no samples."""
+    samples = case["samples"][task]
+    if "rnnsent" not in samples:
+        return timing.Ratio(*[float("nan")] * 3)
+    return timing.ratio(samples[name], samples["rnnsent"])
+
+
+def _interval(times: timing.Ratio) -> str:
+    return f"{times.low:.2f} to {times.high:.2f}" if np.isfinite(times.low) else "-"
+
+
 def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
     drawn = [case for case in cases if set(case["samples"]["train"]) - {"limit"}]
     page = [READING]
@@ -143,16 +159,17 @@ def _figure(name: str, alt: str, caption: str) -> str:
 def _times(case: dict[str, Any], task: str) -> list[list[str]]:
     """A row per measured subject: ``HEAD``."""
     names, bound = measured_names(case), case["floor"][task]["seconds"]
-    ours = median(case, task, "rnnsent") if "rnnsent" in names else float("nan")
     rows = []
     for name in names:
+        times = multiple(case, task, name)
         summary = timing.summarise(case["samples"][task][name])
         rows.append(
             [
                 title_of(name),
                 f"{summary.median * 1e3:.1f}",
                 f"{summary.low * 1e3:.1f} to {summary.high * 1e3:.1f}",
-                f"{summary.median / ours:.2f}",
+                f"{times.value:.2f}",
+                "" if name == "rnnsent" else _interval(times),
                 f"{summary.median / bound:.2f}",
                 f"{case['case']['batch'] / summary.median:,.0f}",
                 f"{case['results'][name]['compile_seconds'][task]:.1f}",
@@ -167,8 +184,11 @@ def _fastest_peer(case: dict[str, Any], task: str) -> str:
     if not peers or "rnnsent" not in names:
         return "No peer to compare with."
     fastest = min(peers, key=lambda name: median(case, task, name))
-    ratio = median(case, task, fastest) / median(case, task, "rnnsent")
-    return f"The fastest peer, {title_of(fastest)}, takes {ratio:.2f} times as long as rnnsent."
+    times = multiple(case, task, fastest)
+    return (
+        f"The fastest peer, {title_of(fastest)}, takes {times.value:.2f} times as long as rnnsent "
+        f"(95% interval {_interval(times)})."
+    )
 
 
 def _floor_line(bound: dict[str, float]) -> str:
