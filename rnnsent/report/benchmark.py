@@ -300,7 +300,8 @@ def _sweep(cases: list[dict[str, Any]], unit: str, figure: pathlib.Path) -> list
         _figure(
             figure.name,
             f"Time and memory of a step against the {unit}, on logarithmic axes",
-            f"Growth with the {unit}; a line of slope 1 doubles when the work doubles.",
+            f"Growth with the {unit}; a line of slope 1 doubles when the work doubles. The "
+            "exponent is that of a power law through the upper half of the values.",
         )
     )
     absent = {line for case in cases for line in _absent(case)}
