@@ -80,7 +80,8 @@ for cell in sys.argv[2:]:
     config = model.ModelConfig(
         cell=cell, features=(5, 4), head=3, vocab_size=55, embedding_size=3, dropout=0.0
     )
-    for masked in (False, True):
+    # What a subject does without a mask does not depend on the cell.
+    for masked in (False, True) if cell == sys.argv[2] else (True,):
         results[f"{cell} {masked}"] = check(Case(config, batch=6, steps=9, masked=masked))
 config = dataclasses.replace(config, cell="simple_rnn", dropout=0.5, recurrent_dropout=0.5)
 results["dropout"] = check(Case(config, batch=6, steps=9, masked=True))

@@ -133,6 +133,7 @@ def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
         for task, title in TASKS.items():
             page += [f"## {case['label']}: {title}", table(HEAD, _times(case, task))]
             page += [_fastest_peer(case, task), _floor_line(case["floor"][task])]
+            page += [line] if (line := _same_rounds_floor(case, task)) else []
         page += [f"### {case['label']}: memory of a training step", MEMORY]
         page.append(table(_MEMORY_HEAD, _memory(case)))
         if "counts" in case:
@@ -198,6 +199,19 @@ def _floor_line(bound: dict[str, float]) -> str:
         f"{bound['elements'] * 1e3:.1f} (at {bound['elements_per_second'] / 1e9:.1f} G/s); memory "
         f"traffic meanwhile {bound['memory'] * 1e3:.1f} (at "
         f"{bound['bytes_per_second'] / 1e9:.0f} GB/s)."
+    )
+
+
+def _same_rounds_floor(case: dict[str, Any], task: str) -> str:
+    """Like with like on an unsteady machine: the floor above is that of its best moment."""
+    samples = case["samples"][task]
+    if not {"limit", "rnnsent"} <= set(samples):
+        return ""
+    floors = [sample["products"] + sample["elements"] for sample in samples["limit"]]
+    times = timing.ratio(samples["rnnsent"], floors)
+    return (
+        f"Against products, tanh and sigmoid as fast as in the same rounds rnnsent takes "
+        f"{times.value:.2f} times as long (95% interval {_interval(times)})."
     )
 
 

@@ -14,6 +14,11 @@ def case(study: str = "peers", value: int | None = None, cell: str = "lstm", tim
         task: {name: [ms * times * part * f / 1e3 for f in (0.9, 1, 2)] for name, ms in MS.items()}
         for task, part in (("train", 1.0), ("infer", 0.25))
     }
+    for task, part in (("train", 1.0), ("infer", 0.25)):
+        samples[task]["limit"] = [
+            {"products": 0.004 * times * part * f, "elements": 0.001 * times * part * f}
+            for f in (0.9, 1, 2)
+        ]
     results = {
         name: {
             "status": "measured",
@@ -81,6 +86,7 @@ def test_times_stand_beside_their_multiples(tmp_path):
         *("6.00", "17,067", "2.0"),
     ]
     assert "fastest peer, PyTorch eager, takes 2.50 times as long as rnnsent (95% inte" in page
+    assert "as in the same rounds rnnsent takes 2.00 times as long (95% interval 2.00 to" in page
     assert "Floor 5.0 ms: matrix products 4.0 (at 1000 GFLOP/s)" in page
     assert "jax.experimental.rnn (cuDNN): skipped: needs a GPU" in page
     assert "machine: A machine, 2 cores" in page and "jax 1.2, flax 9.9" in page
