@@ -21,7 +21,8 @@ from rnnsent.peers import SUBJECTS, Case
 from rnnsent.peers.measure import Plan, measure
 from rnnsent.report import benchmark as report
 
-SLOW_TO_COMPILE = ("rnnsent-scan", "rnnsent-stored", "torch-compile")
+NOT_QUICK = ("rnnsent-scan", "rnnsent-stored", "keras-jax", "torch-compile")
+"""Left out by --quick, which takes one subject of each library."""
 
 _SWEPT = ("rnnsent", "rnnsent-stored", "flax", "torch")
 
@@ -85,8 +86,8 @@ class Options(DataOptions):
     """About how long a sample is; where steps take longer, two of training in the study of peers
     and one elsewhere."""
     quick: bool = False
-    """Two short samples, without a GRU and without the subjects that compile longest, for a first
-    impression; less than two minutes."""
+    """For a first impression in less than two minutes: two short samples of one subject of each
+    library on the LSTM. --cells and --subjects still choose others."""
     trace: bool = False
     """Also profile rnnsent's training step (jax.profiler) into the record's folder."""
     hlo: bool = False
@@ -158,7 +159,7 @@ def _plan(options: Options, named: dict, case: Case, folder: pathlib.Path) -> Pl
         options.seconds,
         1 if options.quick else STUDIES[named["study"]].least,
         min(case.batch, 64) if large else case.batch,
-        left_out=dict.fromkeys(SLOW_TO_COMPILE, "left out by --quick") if quick else {},
+        left_out=dict.fromkeys(NOT_QUICK, "left out by --quick") if quick else {},
         trace=folder / "trace" / place if options.trace else None,
         hlo=folder / "hlo" / f"{place}.txt" if options.hlo else None,
     )
@@ -174,8 +175,9 @@ def subjects_of(study: str, cell: str, options: Options) -> tuple[str, ...]:
 
 def expand(study: str, options: Options) -> Iterator[tuple[str, dict[str, Any], Case]]:
     """Every case of a study: its label, what names it in the record, and the work."""
-    guests = ("gru",) if STUDIES[study].guest and not options.quick else ()
-    for cell in options.cells or (*PRESETS, *guests):
+    guests = ("gru",) if STUDIES[study].guest else ()
+    usual = ("lstm",) if options.quick else (*PRESETS, *guests)
+    for cell in options.cells or usual:
         config = PRESETS.get(cell, ModelConfig(cell=cell))
         config = dataclasses.replace(config, vocab_size=options.num_words)
         rows = STUDIES[study].rows if options.rows == "auto" else options.rows

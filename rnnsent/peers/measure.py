@@ -71,9 +71,9 @@ def measure(
         pathlib.Path(folder, "case.json").write_text(json.dumps(dataclasses.asdict(case)))
         np.savez(pathlib.Path(folder, "rows.npz"), **rows)
         advance("the reference in float64", 0.0)
+        session = _Session(case, plan, folder, stack, advance)
         with contextlib.closing(Process("reference", folder)) as reference:
             reference.ask("reference", rows=plan.checked)
-        session = _Session(case, plan, folder, stack, advance)
         session.prepare()
         samples = session.samples()
         return session.record(samples) | {"samples": samples}
@@ -93,7 +93,6 @@ class _Session:
             self.processes[name] = process = Process(name, folder)
             stack.callback(process.close)
             self.results[name] = {"status": "measured"}
-            process.send("build")
         self.limit = Process("limit", folder)
         stack.callback(self.limit.close)
         stack.callback(self._end)
@@ -105,6 +104,8 @@ class _Session:
 
     def prepare(self) -> None:
         """Libraries are imported side by side; what follows is one after another."""
+        for _, process in self._running():
+            process.send("build")
         built = {name: self._attempt(name, process.receive) for name, process in self._running()}
         self.machine = self.limit.ask("limit") | self.limit.ask("bandwidth")
         for name, answer in built.items():

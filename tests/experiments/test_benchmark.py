@@ -133,6 +133,8 @@ def test_peers_by_default_are_all_on_the_notebooks_models_and_flax_on_the_guest(
     options = dataclasses.replace(SMALL, cells=(), subjects=(), quick=False)
     cells = [case.config.cell for *_, case in benchmark.expand("peers", options)]
     assert cells == ["simple_rnn", "lstm", "gru"]
+    quick = dataclasses.replace(options, quick=True)
+    assert [case.config.cell for *_, case in benchmark.expand("peers", quick)] == ["lstm"]
     assert benchmark.subjects_of("peers", "lstm", options) == benchmark.STUDIES["peers"].subjects
     assert benchmark.subjects_of("peers", "gru", options) == ("rnnsent", "flax")
     assert benchmark.subjects_of("peers", "gru", SMALL) == SMALL.subjects
@@ -153,7 +155,7 @@ def test_quick_names_what_it_leaves_out_unless_it_is_asked_for(tmp_path):
     def left_out(study="peers", **changes):
         return planned(tmp_path, study, **changes).left_out
 
-    assert set(left_out(subjects=())) == set(benchmark.SLOW_TO_COMPILE)
+    assert set(left_out(subjects=())) == set(benchmark.NOT_QUICK)
     assert left_out(subjects=(), quick=False) == left_out() == {}
     assert left_out("packing", subjects=()) == {}
 
