@@ -21,7 +21,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
-from scipy import stats
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -97,6 +96,7 @@ def ratio(samples: Sequence[float], base: Sequence[float]) -> Ratio:
     The interval is the percentile bootstrap's (Efron & Tibshirani, 1993, chapter 13) over rounds:
     what disturbs one sample of a round often disturbs its neighbours too, so they stay together.
     """
+    from scipy import stats  # over a second, which every process that only takes samples is spared
 
     def of_medians(a, b, axis=-1):
         return np.median(a, axis=axis) / np.median(b, axis=axis)

@@ -104,7 +104,7 @@ class _Session:
 
     def prepare(self) -> None:
         """Libraries are imported side by side; what follows is one after another."""
-        for _, process in self._running():
+        for process in self.processes.values():
             process.send("build")
         built = {name: self._attempt(name, process.receive) for name, process in self._running()}
         self.machine = self.limit.ask("limit") | self.limit.ask("bandwidth")
