@@ -73,7 +73,7 @@ def main(options: Options) -> None:
     provenance = runs.provenance(reviews)
     console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
     folder = runs.open_folder(options, reviews, provenance, "claims")
-    console.say(f"Interrupted, it goes on with: --run {folder}")
+    console.say(f"If interrupted, go on with the same options and --run {folder}")
     found = {name: [] for name in CONDITIONS}
     # One object, so that the seeds share what is compiled.
     optimizer = training.optimizer(options.learning_rate)

@@ -69,7 +69,7 @@ def main(options: Options) -> None:
     provenance = runs.provenance(reviews)
     console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
     folder = runs.open_folder(options, reviews, provenance, "compare")
-    console.say(f"Interrupted, it goes on with the same options and --run {folder}")
+    console.say(f"If interrupted, go on with the same options and --run {folder}")
     trained = _train(options, reviews, folder)
     text = report(folder, options, reviews, provenance, trained)
     Console().print(Markdown(text))

@@ -1,9 +1,17 @@
-"""Running a script as a user does, in a process of its own."""
+"""Running a script as a user does, in a process of its own; refusals in the tests' process."""
 
+import importlib
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
+import typing
+from typing import Any
+
+import pytest
+
+from rnnsent import config, devices
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -11,8 +19,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 UNOPTIMISED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
 
-def run(*arguments: str, cwd: pathlib.Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """What ``python -m *arguments`` did in ``cwd``; it must end with ``code``, no traceback.
+def run(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    """What ``python -m *arguments`` did in ``cwd``; it must end well.
 
     Where a script hangs, the test fails instead of the whole suite.
     """
@@ -20,6 +28,34 @@ def run(*arguments: str, cwd: pathlib.Path, code: int = 0) -> subprocess.Complet
     env.pop("RNNSENT_IMDB_ARCHIVE", None)
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900)
-    assert done.returncode == code, done.stderr
+    assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def parsed(command: str) -> Any:
+    """The options that a command line ``experiments.name …`` gives to its script."""
+    name, *arguments = shlex.split(command)
+    taken = []
+    config.cli(taken.append, _options(importlib.import_module(name)), arguments)
+    return taken[0]
+
+
+def refused(command: str, cwd: pathlib.Path, monkeypatch, capsys) -> str:
+    """What a script said on stderr that must end with code 2 and no traceback."""
+    name, *arguments = shlex.split(command)
+    script = importlib.import_module(name)
+    monkeypatch.chdir(cwd)
+    monkeypatch.delenv("RNNSENT_IMDB_ARCHIVE", raising=False)
+    monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        config.cli(script.main, _options(script), arguments)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+def _options(script) -> type:
+    return typing.get_type_hints(script.main)["options"]

@@ -1,5 +1,6 @@
 """Against the real Keras layers, on Keras's JAX backend, with real reviews."""
 
+import functools
 import os
 
 import jax
@@ -73,8 +74,9 @@ def masked(reviews, kind: str) -> np.ndarray:
     return np.where(mask_of("interior", ROWS, 132), reviews.test.ids_NT[:ROWS], 0)
 
 
-def keras_gradients(model, variables, ids_BT, label_B, training=False):
-    """Gradients of Keras's own binary cross-entropy, and the probabilities (B,)."""
+def keras_gradients(model, training=False):
+    """A compiled function of (variables, ids_BT, label_B): gradients of Keras's own binary
+    cross-entropy, and the probabilities (B,)."""
     fixed = [v.value for v in model.non_trainable_variables]
 
     def loss(variables, ids_BT, label_B):
@@ -82,7 +84,7 @@ def keras_gradients(model, variables, ids_BT, label_B, training=False):
         p_B = p_B1[:, 0]
         return -jnp.where(label_B == 1, jnp.log(p_B), jnp.log1p(-p_B)).mean(), p_B
 
-    return jax.jit(jax.grad(loss, has_aux=True))(variables, ids_BT, label_B)
+    return jax.jit(jax.grad(loss, has_aux=True))
 
 
 def our_gradients(config, params, ids_BT, label_B, **options):
@@ -103,7 +105,7 @@ def test_probabilities_and_gradients(keras_model, name, reviews, kind):
     weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
     keras_model.set_weights(weights)
     variables = [v.value for v in keras_model.trainable_variables]
-    expected, expected_B = keras_gradients(keras_model, variables, ids_BT, label_B)
+    expected, expected_B = keras_gradients(keras_model)(variables, ids_BT, label_B)
     params = interop.from_keras(weights)
     grads, logits_B = our_gradients(PRESETS[name], params, ids_BT, label_B)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
@@ -137,7 +139,7 @@ def test_dropout_masks_act_where_keras_has_them_act(keras_model, name, reviews, 
                 monkeypatch.setattr(layer.cell, f"get_{part}_mask", lambda _, mask=mask: mask)
     weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
     variables = [jnp.asarray(w) for w in weights]
-    expected, expected_B = keras_gradients(keras_model, variables, ids_BT, label_B, training=True)
+    expected, expected_B = keras_gradients(keras_model, True)(variables, ids_BT, label_B)
     params, rngs = interop.from_keras(weights), {"dropout": jax.random.key(0)}
     grads, logits_B = our_gradients(config, params, ids_BT, label_B, train=True, rngs=rngs)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
@@ -176,15 +178,14 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
     slots = [v.value for v in adam.variables]
     state = create_state(config, optimizer(), 0)
     state = state.replace(params=interop.from_keras(keras_model.get_weights()))
+    gradients = keras_gradients(keras_model)
+    step = jax.jit(functools.partial(train_step, config, optimizer(), micro_batch=4))
     for rows in (8, 8, 5):
         ids_BT, label_B = reviews.train.ids_NT[:8], reviews.train.label_N[:8]
-        grads, _ = keras_gradients(keras_model, variables, ids_BT[:rows], label_B[:rows])
+        grads, _ = gradients(variables, ids_BT[:rows], label_B[:rows])
         variables, slots = adam.stateless_apply(slots, grads, variables)
         weight_B = (np.arange(8) < rows).astype(np.float32)
-        packed = jnp.asarray(pack_rows(ids_BT))
-        state, totals, _ = train_step(
-            config, optimizer(), state, packed, jnp.asarray(label_B), weight_B, micro_batch=4
-        )
+        state, totals, _ = step(state, pack_rows(ids_BT), label_B, weight_B)
         assert totals.weight == rows
     for got, want in zip(interop.to_keras(state.params), variables, strict=True):
         # A step moves a weight by up to 1e-3, in a direction that is rounding noise for a few.

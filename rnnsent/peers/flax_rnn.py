@@ -57,6 +57,7 @@ class FlaxRNN:
             for i in range(0, len(label_N), case.batch)
         ]
         self.forward = jax.jit(self._logits)
+        self.gradient = jax.jit(jax.grad(self._loss))
 
     def _to_own(self, params: Any) -> dict:
         return to_flax(self.case.config, params)
@@ -91,7 +92,7 @@ class FlaxRNN:
     def reference(self, ids_BT, label_B):
         ids_BT, length_B = self._inputs(ids_BT)
         logits_B = self.forward(self.params, ids_BT, length_B)
-        grads = jax.jit(jax.grad(self._loss))(self.params, ids_BT, length_B, label_B)
+        grads = self.gradient(self.params, ids_BT, length_B, label_B)
         return np.asarray(logits_B), self._from_own(grads)
 
     @functools.cached_property

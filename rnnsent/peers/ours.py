@@ -57,15 +57,10 @@ class Rnnsent:
         return np.pad(order_SB, ((0, 0), (0, filling)), constant_values=-1)
 
     def reference(self, ids_BT, label_B):
-        def loss(params):
-            total, _ = training.loss_sums(
-                self.case.config, params, ids_BT, label_B, np.ones(len(label_B), np.float32)
-            )
-            return total / len(label_B)
-
         ids_BT = training.pack_rows(ids_BT)
         logits_B = self._predict(self._params(), ids_BT)
-        return logits_B, jax.tree.map(np.asarray, jax.jit(jax.grad(loss))(self._params()))
+        grads = _gradients(self.case.config, self._params(), ids_BT, label_B)
+        return logits_B, jax.tree.map(np.asarray, grads)
 
     def _params(self):
         return self.state.params
@@ -139,6 +134,15 @@ class Rnnsent:
         }
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _gradients(config, params, ids_BT, label_B):
+    def loss(params):
+        ones_B = jnp.ones(len(label_B))
+        return training.loss_sums(config, params, ids_BT, label_B, ones_B)[0] / len(label_B)
+
+    return jax.grad(loss)(params)
+
+
 def steps_of_training(length_SB: np.ndarray, layout: training.Plan) -> float:
     """Mean over micro-batches of the longest row's length; see ``training.gradients``.
 
@@ -170,6 +174,7 @@ class Variant(Rnnsent):
         super().__init__(case, *args, micro_batch=None if recompute else case.batch)
         self.model = _Model(self.case.config, implementation, recompute=recompute)
         self.forward = jax.jit(self._spread(self._logits, P(), _BY_ROWS))
+        self.gradient = jax.jit(jax.grad(self._loss))
         self.setting = self._setting(implementation) + ("" if recompute else ", no recomputation")
 
     def _spread(self, function, *in_specs, out_specs=_BY_ROWS):
@@ -217,7 +222,7 @@ class Variant(Rnnsent):
     def reference(self, ids_BT, label_B):
         ids_BT, B = training.pack_rows(ids_BT), len(label_B)
         rows = ids_BT, label_B, np.full(B, 1 / B, np.float32), np.arange(B)
-        grads = jax.jit(jax.grad(self._loss))(self.state.params, rows)
+        grads = self.gradient(self.state.params, rows)
         return self._predict(self.state.params, ids_BT), jax.tree.map(np.asarray, grads)
 
     @functools.cached_property
@@ -306,12 +311,15 @@ def exact(config, params: Any, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple
 
     In float64 where JAX has it enabled: the reference that every subject is checked against.
     """
-    model = SentimentClassifier(config, "scan")
+    params = jax.tree.map(lambda a: jnp.asarray(a, jnp.result_type(float)), params)
+    return jax.tree.map(np.asarray, _exact(config, params, ids_BT, label_B))
 
+
+@functools.partial(jax.jit, static_argnums=0)
+def _exact(config, params, ids_BT, label_B):
     def loss(params):
-        logits_B = model.apply({"params": params}, ids_BT)
+        logits_B = SentimentClassifier(config, "scan").apply({"params": params}, ids_BT)
         return optax.sigmoid_binary_cross_entropy(logits_B, label_B).mean(), logits_B
 
-    params = jax.tree.map(lambda a: jax.numpy.asarray(a, jax.numpy.result_type(float)), params)
-    grads, logits_B = jax.jit(jax.grad(loss, has_aux=True))(params)
-    return np.asarray(logits_B), jax.tree.map(np.asarray, grads)
+    grads, logits_B = jax.grad(loss, has_aux=True)(params)
+    return logits_B, grads

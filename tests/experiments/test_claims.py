@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from scripts import run
+from scripts import refused, run
 
 from rnnsent import notebook
 from rnnsent.claims import CONDITIONS
@@ -83,12 +83,11 @@ def test_what_is_finished_is_not_done_again(finished):
     assert not (folder / "claims").exists()
 
 
-def test_a_claims_folders_conditions_can_be_inspected(finished):
+def test_a_claims_folders_conditions_can_be_inspected(finished, monkeypatch, capsys):
     cwd, folder, *_ = finished
     models = ("--models", "simple_rnn-plain", "lstm-recurrent")
     done = run("experiments.inspect", str(folder), "--review", "3", *models, cwd=cwd)
     for name in models[1:]:
         assert f"{CONDITIONS[name].title}: " in done.stdout
-    wrong = ("--models", "gru", "--review", "3")
-    refused = run("experiments.inspect", str(folder), *wrong, cwd=cwd, code=2)
-    assert "lstm-recurrent" in refused.stderr
+    wrong = f"experiments.inspect {folder} --models gru --review 3"
+    assert "lstm-recurrent" in refused(wrong, cwd, monkeypatch, capsys)

@@ -1,25 +1,29 @@
 """The scripts as a user runs them, on the toy task; the README's commands with them."""
 
-import importlib
 import json
 import re
 import shlex
-import typing
 
 import pytest
-from scripts import ROOT, run
-
-from rnnsent import config, devices
+from scripts import ROOT, parsed, refused, run
 
 pytestmark = pytest.mark.slow
+
+
+OPTIONS = ("--data", "toy", "--quick", "--seeds", "0", "1", "--maxlen", "24")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A folder in which the comparison ran on the toy task, and what it printed."""
     cwd = tmp_path_factory.mktemp("work")
-    options = ("--data", "toy", "--epochs", "2", "--seeds", "0", "1", "--maxlen", "24")
-    return cwd, run("experiments.compare", *options, cwd=cwd)
+    return cwd, run("experiments.compare", *OPTIONS, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def predicted(finished):
+    """What predict printed on a new review."""
+    return run("experiments.predict", "a good film", cwd=finished[0]).stdout
 
 
 def test_compare_writes_the_report_it_prints(finished):
@@ -46,10 +50,9 @@ def test_compare_writes_the_report_it_prints(finished):
     assert json.loads((folder / "provenance.json").read_text())["data"]["source"] == "toy"
 
 
-def test_predict_reads_a_new_review(finished):
-    done = run("experiments.predict", "a good film", cwd=finished[0])
-    assert "toy" in done.stdout.splitlines()[0]
-    assert len(re.findall(r"0\.\d{3}", done.stdout)) == 4
+def test_predict_reads_a_new_review(predicted):
+    assert "toy" in predicted.splitlines()[0]
+    assert len(re.findall(r"0\.\d{3}", predicted)) == 4
 
 
 def test_evaluate_measures_the_checkpoints_again(finished):
@@ -61,22 +64,21 @@ def test_evaluate_measures_the_checkpoints_again(finished):
         assert now == then
 
 
-def test_inspect_reads_a_review_of_the_run(finished):
+def test_inspect_reads_a_review_of_the_run(finished, monkeypatch, capsys):
     cwd, _ = finished
     (folder,) = (cwd / "runs").iterdir()
     done = run("experiments.inspect", str(folder), "--review", "3", cwd=cwd)
     assert "test review 3 (truth: " in done.stdout.splitlines()[0]
     assert (folder / "test-review-3.html").read_text().count("<article") == 1
-    refused = run("experiments.inspect", str(folder), "--review", "256", cwd=cwd, code=2)
-    assert "0 to 255" in refused.stderr
+    beyond = f"experiments.inspect {folder} --review 256"
+    assert "0 to 255" in refused(beyond, cwd, monkeypatch, capsys)
 
 
-def test_inspect_reads_a_text_and_says_what_the_models_said(finished):
+def test_inspect_reads_a_text_and_says_what_the_models_said(finished, predicted):
     cwd, _ = finished
     options = ("--text", "a good film", "--seed", "1", "--out", "mine.html")
     done = run("experiments.inspect", *options, cwd=cwd)
     said = dict(re.findall(r"^(\S+): .* of positive (0\.\d\d)$", done.stdout, re.M))
-    predicted = run("experiments.predict", "a good film", cwd=cwd).stdout
     assert set(said) == {"SimpleRNN", "LSTM"}
     for title, p in said.items():
         (line,) = [row for row in predicted.splitlines() if f"| {title} |" in row]
@@ -85,18 +87,19 @@ def test_inspect_reads_a_text_and_says_what_the_models_said(finished):
     assert "good" in (cwd / "mine.html").read_text()
 
 
-def test_a_given_run_is_gone_on_with(finished):
+def test_a_given_run_is_gone_on_with(finished, monkeypatch, capsys):
     cwd, _ = finished
     (folder,) = (cwd / "runs").iterdir()
     result = folder / "lstm" / "seed-0" / "result.json"
     before = result.stat().st_mtime_ns
-    options = ("--data", "toy", "--epochs", "2", "--seeds", "0", "1", "--maxlen", "24")
-    run("experiments.compare", *options, "--run", str(folder), cwd=cwd)
+    run("experiments.compare", *OPTIONS, "--run", str(folder), cwd=cwd)
     assert result.stat().st_mtime_ns == before
-    other = ("--data", "toy", "--epochs", "2", "--maxlen", "16", "--run", str(folder))
-    assert "other data" in run("experiments.compare", *other, cwd=cwd, code=2).stderr
-    rate = (*options, "--learning-rate", "0.1", "--run", str(folder))
-    assert "learning_rate 0.001" in run("experiments.compare", *rate, cwd=cwd, code=2).stderr
+    again = f"experiments.compare {shlex.join(OPTIONS)} --run {folder}"
+    for change, message in {
+        "--maxlen 16": "other data",
+        "--learning-rate 0.1": "learning_rate 0.001",
+    }.items():
+        assert message in refused(f"{again} {change}", cwd, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -122,33 +125,15 @@ def test_a_given_run_is_gone_on_with(finished):
     ],
 )
 def test_a_users_mistake_is_one_message_and_code_2(tmp_path, monkeypatch, capsys, command, message):
-    name, *arguments = shlex.split(command)
-    script = importlib.import_module(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RNNSENT_IMDB_ARCHIVE", raising=False)
-    monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
-    options = typing.get_type_hints(script.main)["options"]
-    with pytest.raises(SystemExit) as end:
-        config.cli(script.main, options, arguments)
-    assert end.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said and "Traceback" not in said
+    assert message in refused(command, tmp_path, monkeypatch, capsys)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_readmes_table_of_commands_runs(finished):
-    """Claims and benchmark, which run whole in tests of their own, are only asked for help."""
+def test_the_readmes_commands_are_the_scripts_and_parse():
+    """Each script runs in a test of its own."""
     readme = (ROOT / "README.md").read_text()
     commands = re.findall(r"^\| `python -m ([^`]*)`", readme, re.M)
-    assert len(commands) >= 5
-    cwd, _ = finished
-    (folder,) = (cwd / "runs").iterdir()
     for command in commands:
-        command = command.replace("FOLDER", str(folder)).replace("…", "")
-        words = shlex.split(command.replace("18037", "3"))  # the toy task has fewer reviews
-        if words[0] == "experiments.compare":
-            extra = "--data toy --epochs 2 --maxlen 24"
-            words += extra.split() + ([] if "--run" in words else ["--out", str(cwd / "more")])
-        elif words[0] in ("experiments.claims", "experiments.benchmark"):
-            words.append("--help")
-        run(*words, cwd=cwd)
+        parsed(command.replace("…", ""))
+    scripts = {f"experiments.{path.stem}" for path in (ROOT / "experiments").glob("[!_]*.py")}
+    assert {command.split()[0] for command in commands} == scripts
