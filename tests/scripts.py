@@ -18,6 +18,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Compiles in half the time; the tests' own process runs what users run.
 UNOPTIMISED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
+# What ``experiments.compare`` is run with, once for all that go on from it.
+COMPARED = ("--data", "toy", "--epochs", "2", "--seeds", "0", "1", "--maxlen", "24")
+
 
 def run(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
     """What ``python -m *arguments`` did in ``cwd``; it must end well.

@@ -4,23 +4,24 @@ import json
 import shutil
 
 import pytest
-from scripts import refused, run
+from scripts import COMPARED, refused, run
 
 from rnnsent import notebook
 from rnnsent.claims import CONDITIONS
 from rnnsent.verdicts import Criterion, verdict
 
 pytestmark = pytest.mark.slow
-OPTIONS = ("--data", "toy", "--epochs", "1", "--seeds", "0", "--maxlen", "24")
+OPTIONS = ("--data", "toy", "--epochs", "2", "--seeds", "0", "--maxlen", "24")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(compared, tmp_path_factory):
     """Where both ran, the folder, and what there was after the comparison: file contents."""
     cwd = tmp_path_factory.mktemp("work")
-    run("experiments.compare", *OPTIONS, "--run", "both", cwd=cwd)
+    (made,) = (compared[0] / "runs").iterdir()
     folder = cwd / "both"
-    kept = [folder / "report.md", *folder.glob("*/seed-0/result.json")]
+    shutil.copytree(made, folder)
+    kept = [folder / "report.md", *folder.glob("*/seed-?/result.json")]
     before = {path: path.read_bytes() for path in kept}
     done = run("experiments.claims", *OPTIONS, "--run", "both", cwd=cwd)
     return cwd, folder, before, done
@@ -49,18 +50,21 @@ def test_the_conditions_differ_as_they_say(finished):
     folder = finished[1]
     for name, condition in CONDITIONS.items():
         place = folder / name / "seed-0"
-        assert len((place / "metrics.jsonl").read_text().splitlines()) == condition.epochs
+        assert len((place / "metrics.jsonl").read_text().splitlines()) == 2 * condition.epochs
         measured = json.loads((place / "measured.json").read_text())
         assert set(measured) == {"last", "replaced", "flips", "reading", "fresh", "trained"}
 
 
 def test_a_comparisons_trainings_are_taken_over_and_both_reports_stay(finished):
     cwd, folder, before, done = finished
-    assert len(before) == 3
+    assert len(before) == 5
     assert all(path.read_bytes() == content for path, content in before.items())
     trained = [line for line in done.stderr.splitlines() if " epoch 1/" in line]
     assert len(trained) == len(CONDITIONS) - 2
-    run("experiments.compare", *OPTIONS, "--run", "both", cwd=cwd)  # and back again
+    back = run("experiments.compare", *COMPARED, "--run", "both", cwd=cwd)
+    assert " epoch 1/" not in back.stderr
+    results = {path: content for path, content in before.items() if path.name == "result.json"}
+    assert all(path.read_bytes() == content for path, content in results.items())
 
 
 def test_what_is_finished_is_not_done_again(finished):
