@@ -1,12 +1,20 @@
 """Shared by all tests."""
 
+import os
+
 import jax
 import pytest
+
+# Most of the suite's time is XLA's: less optimised, programs compile in half of it, those of the
+# scripts too. What is compared with a reference of another make is compiled as users have it.
+_LEVEL = "xla_backend_optimization_level"
+if _LEVEL not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{_LEVEL}=0".strip()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _programs_are_compiled_once(tmp_path_factory):
-    """Most of the suite's time is XLA's: what one test compiled serves the others, scripts too.
+    """What one test compiled serves the others, scripts too.
 
     Each of xdist's workers has a folder of its own, since JAX does not write there atomically.
     """

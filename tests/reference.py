@@ -2,6 +2,9 @@
 
 import numpy as np
 
+OPTIMISED = {"xla_backend_optimization_level": 3}
+"""``jax.jit``'s compiler_options for what is compared: as users run it, not as the suite does."""
+
 
 def mask_of(kind: str, rows: int, steps: int, seed: int = 0) -> np.ndarray:
     """bool (rows, steps): each row with another number of real steps."""

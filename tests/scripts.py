@@ -15,9 +15,6 @@ from rnnsent import config, devices
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-# Compiles in half the time; the tests' own process runs what users run.
-UNOPTIMISED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-
 # What ``experiments.compare`` is run with, once for all that go on from it.
 COMPARED = ("--data", "toy", "--epochs", "2", "--seeds", "0", "1", "--maxlen", "24")
 
@@ -27,7 +24,7 @@ def run(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
 
     Where a script hangs, the test fails instead of the whole suite.
     """
-    env = os.environ | UNOPTIMISED | {"PYTHONPATH": str(ROOT)}
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
     env.pop("RNNSENT_IMDB_ARCHIVE", None)
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900)

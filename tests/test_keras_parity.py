@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from reference import mask_of
+from reference import OPTIMISED, mask_of
 
 from rnnsent import data, interop, recurrence
 from rnnsent.errors import UserError
@@ -94,7 +94,8 @@ def our_gradients(config, params, ids_BT, label_B, **options):
         logits_B = SentimentClassifier(config).apply({"params": params}, ids_BT, **options)
         return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
 
-    return jax.jit(jax.grad(loss, has_aux=True))(params, ids_BT, label_B)
+    run = jax.jit(jax.grad(loss, has_aux=True), compiler_options=OPTIMISED)
+    return run(params, ids_BT, label_B)
 
 
 @pytest.mark.slow
@@ -179,7 +180,8 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
     state = create_state(config, optimizer(), 0)
     state = state.replace(params=interop.from_keras(keras_model.get_weights()))
     gradients = keras_gradients(keras_model)
-    step = jax.jit(functools.partial(train_step, config, optimizer(), micro_batch=4))
+    step = functools.partial(train_step, config, optimizer(), micro_batch=4)
+    step = jax.jit(step, compiler_options=OPTIMISED)
     for rows in (8, 8, 5):
         ids_BT, label_B = reviews.train.ids_NT[:8], reviews.train.label_N[:8]
         grads, _ = gradients(variables, ids_BT[:rows], label_B[:rows])

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from reference import loss_and_gradients, mask_of
+from reference import OPTIMISED, loss_and_gradients, mask_of
 
 from rnnsent import evaluation, notebook
 from rnnsent.model import PRESETS, ModelConfig, SentimentClassifier, init, summary
@@ -51,7 +51,7 @@ def gradients_and_logits(config, implementation):
         logits_B = model.apply({"params": params}, ids_BT)
         return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).sum(), logits_B
 
-    return jax.jit(jax.grad(loss, has_aux=True))
+    return jax.jit(jax.grad(loss, has_aux=True), compiler_options=OPTIMISED)
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)

@@ -13,7 +13,6 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental import rnn
-from scripts import UNOPTIMISED
 
 from rnnsent import model, peers, recurrence, training
 from rnnsent.peers import ours, worker
@@ -108,7 +107,7 @@ def test_same_logits_gradients_and_training_steps(name):
     cells = ("lstm",) if name == VARIANT else ("simple_rnn", "lstm", "gru")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, name, *cells],
-        env=os.environ | UNOPTIMISED | worker.environment(name),
+        env=os.environ | worker.environment(name),
         capture_output=True,
         text=True,
     )

@@ -8,7 +8,6 @@ import sys
 import jax
 import numpy as np
 import pytest
-from scripts import UNOPTIMISED
 
 from rnnsent import data, training
 from rnnsent.model import ModelConfig, SentimentClassifier
@@ -162,7 +161,7 @@ def test_the_number_of_devices_does_not_matter():
     """One step with dropout, on 1, 2 and 3 devices: 50 rows divide evenly by neither 3 nor 4."""
 
     def on(devices):
-        env = os.environ | UNOPTIMISED | {"JAX_NUM_CPU_DEVICES": str(devices)}
+        env = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
         command = [sys.executable, "-c", ONE_STEP]
         out = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
         count, loss, moments = json.loads(out.stdout)
