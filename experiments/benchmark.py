@@ -83,8 +83,8 @@ class Options(DataOptions):
     rounds: int = 10
     """Samples of each subject."""
     seconds: float = 0.4
-    """About how long a sample is; where steps take longer, two of training in the study of peers
-    and one elsewhere."""
+    """About how long a sample is, of one step or more; of rnnsent, whose training steps are one
+    program, two in the study of peers."""
     quick: bool = False
     """For a first impression in less than two minutes: two short samples of one subject of each
     library on the LSTM. --cells and --subjects still choose others."""

@@ -8,13 +8,14 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from jax.experimental import rnn
 
-from rnnsent import model, peers, recurrence, training
+from rnnsent import model, peers, recurrence, timing, training
 from rnnsent.peers import ours, worker
 
 SCRIPT = """
@@ -205,6 +206,17 @@ def test_steps_run_are_those_of_each_micro_batchs_longest_row():
     assert ours.steps_of_training(length_SB, layout) == np.mean(expected)
     # All rows by length, six at a time, on two devices: 1 1 1 | 1 2 3 and 5 5 5 | 7 8 9.
     assert ours.steps_of_inference(length_SB, 2) == np.mean([1, 3, 5, 9])
+
+
+@pytest.mark.parametrize("dispatched, least", [(True, 2), (False, 1)])
+def test_a_sample_of_a_program_of_steps_is_never_a_single_one(dispatched, least, monkeypatch):
+    monkeypatch.setattr(timing, "seconds", lambda run: run())
+    slow = SimpleNamespace(train=lambda steps: 3.0 * steps, infer=lambda steps: 3.0 * steps)
+    slow.dispatched = dispatched
+    asked = SimpleNamespace(subject=slow, sample=lambda *a: worker.Worker.sample(asked, *a))
+    for task, expected in (("train", least), ("infer", 1)):
+        assert worker.Worker.warm(asked, task, seconds=0.4, least=2)["steps"] == expected
+    assert worker.Worker.warm(asked, "train", seconds=12, least=2)["steps"] == 4
 
 
 def test_importing_the_peers_imports_none_of_them():

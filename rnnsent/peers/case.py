@@ -47,6 +47,8 @@ class Subject(Protocol):
 
     Attributes:
       setting: how it was configured, in a few words.
+      dispatched: whether several training steps are one program, whose start sets up memory that
+        its later steps use again.
 
     A subject that compiles its train step ahead also has ``program``, what it compiled
     (``jax.stages.Compiled``); ``compile_seconds``, how long that took; and ``devices``, how many it
@@ -54,6 +56,7 @@ class Subject(Protocol):
     """
 
     setting: str
+    dispatched: bool = False
 
     def reference(self, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:
         """Logits (B,) and the mean loss's gradients in rnnsent's layout; dropout off."""

@@ -28,9 +28,9 @@ class Plan:
     Attributes:
       subjects: names of who takes part.
       rounds: samples of each.
-      seconds: about how long a sample is; ``least`` steps where that takes longer.
-      least: steps of training in a sample at the least; a single one would also time the start,
-        where memory is set up that later steps use again.
+      seconds: about how long a sample is, of one step or more.
+      least: steps of training in a sample at the least where several are one program
+        (:class:`Subject`'s ``dispatched``): a single one would also time the program's start.
       checked: rows on which the subjects are compared with the reference.
       left_out: of the subjects, those that take no part this time, and why.
       trace: folder for a profile of rnnsent's training step, or None.
@@ -111,8 +111,10 @@ class _Session:
         for name, answer in built.items():
             if answer is not None:
                 self.results[name] |= answer
-                self.advance(f"{SUBJECTS[name].title}: compile and check", 0.5 / len(built))
-                self._attempt(name, lambda name=name: self._warm(name))
+                self._warm(name, "infer", 1)
+        self._check()
+        for name, _ in self._running():
+            self._warm(name, "train", self.plan.least)
 
     def _running(self) -> list[tuple[str, Process]]:
         return list(self.processes.items())
@@ -129,18 +131,27 @@ class _Session:
             self.results[name] = {"status": "failed", "why": str(error)}
         return None
 
-    def _warm(self, name: str) -> None:
-        """Inference is compiled, then checked while the weights are fresh; training comes last."""
-        ask, result = self.processes[name].ask, self.results[name]
-        warm = {"infer": ask("warm", task="infer", seconds=self.plan.seconds, least=1)}
-        result["errors"] = ask("check", rows=self.plan.checked)
+    def _warm(self, name: str, task: str, least: int) -> None:
+        """Compiles a subject's task, alone on the machine: how long that takes is reported."""
+        arguments = {"task": task, "seconds": self.plan.seconds, "least": least}
+        self.advance(f"{SUBJECTS[name].title}: compile", 0.25 / len(self.processes))
+        warm = self._attempt(name, lambda: self.processes[name].ask("warm", **arguments))
+        for key, value in (warm or {}).items():
+            self.results[name].setdefault(key, {})[task] = value
+
+    def _check(self) -> None:
+        """All are checked side by side, while their weights are fresh."""
+        for process in self.processes.values():
+            process.send("check", rows=self.plan.checked)
+        for name, process in self._running():
+            self._attempt(name, lambda name=name, process=process: self._agrees(name, process))
+
+    def _agrees(self, name: str, process: Process) -> bool:
+        errors = self.results[name]["errors"] = process.receive()
         for part, allowed in TOLERANCE.items():
-            if not result["errors"][part] <= allowed:
-                error = result["errors"][part]
-                raise RuntimeError(f"{part} differ from the reference by {error:.1e}")
-        warm["train"] = ask("warm", task="train", seconds=self.plan.seconds, least=self.plan.least)
-        for key in ("compile_seconds", "steps"):
-            result[key] = {task: warm[task][key] for task in TASKS}
+            if not errors[part] <= allowed:
+                raise RuntimeError(f"{part} differ from the reference by {errors[part]:.1e}")
+        return True
 
     def samples(self) -> dict[str, dict[str, list]]:
         """Per task, the raw samples of every process in seconds per step, taken in turns."""

@@ -24,6 +24,8 @@ class Rnnsent:
     Several seeds are trained one after another.
     """
 
+    dispatched = True
+
     def __init__(
         self,
         case: Case,
@@ -169,6 +171,8 @@ class Variant(Rnnsent):
 
     Without recomputation it is plain autodiff, which takes a device's rows all at once.
     """
+
+    dispatched = False
 
     def __init__(self, case: Case, *args, implementation: str, recompute: bool = True):
         super().__init__(case, *args, micro_batch=None if recompute else case.batch)

@@ -92,12 +92,15 @@ class Worker:
     def warm(self, task: str, seconds: float, least: int) -> dict[str, float]:
         """First calls: how long compiling takes, and how many steps make a sample of ``seconds``.
 
+        ``least`` is how many where the subject trains several steps in one program, else one.
         Compiling is what the subject measured itself, or what the first call took beyond the next.
         """
         first, again = (self.sample(task, 1)["seconds"] for _ in range(2))
         compiling = getattr(self.subject, "compile_seconds", None) if task == "train" else None
         compiling = max(first - again, 0.0) if compiling is None else compiling
-        return {"compile_seconds": compiling, "steps": max(least, timing.repeats(again, seconds))}
+        together = task == "train" and getattr(self.subject, "dispatched", False)
+        steps = max(least if together else 1, timing.repeats(again, seconds))
+        return {"compile_seconds": compiling, "steps": steps}
 
     def sample(self, task: str, steps: int) -> dict[str, float]:
         """Seconds per step of ``steps`` steps of "train" or "infer"."""

@@ -146,7 +146,7 @@ def planned(folder, study="peers", **changes) -> measure.Plan:
     return benchmark._plan(options, named, first_case(options), folder)
 
 
-def test_a_sample_against_the_peers_is_never_a_single_training_step(tmp_path):
+def test_a_sample_against_the_peers_is_never_the_start_of_a_program(tmp_path):
     assert planned(tmp_path, quick=False).least == 2
     assert planned(tmp_path, "steps", quick=False).least == planned(tmp_path).least == 1
 
