@@ -44,8 +44,8 @@ def alone(rows):
     return trained
 
 
-# How seeds are grouped does not depend on the cell.
-@pytest.mark.parametrize("name, together", [("simple_rnn", 1), ("simple_rnn", 2), ("lstm", 2)])
+@pytest.mark.parametrize("together", [1, 2])
+@pytest.mark.parametrize("name", CONFIGS)
 def test_every_seed_is_what_it_is_alone(rows, alone, name, together):
     config, seen = CONFIGS[name], []
     states = [state(config, seed) for seed in SEEDS]

@@ -47,16 +47,15 @@ class Subject(Protocol):
 
     Attributes:
       setting: how it was configured, in a few words.
-      dispatched: whether several training steps are one program, whose start sets up memory that
-        its later steps use again.
 
     A subject that compiles its train step ahead also has ``program``, what it compiled
     (``jax.stages.Compiled``); ``compile_seconds``, how long that took; and ``devices``, how many it
     runs on. Where they are missing, compiling is what the first call takes beyond a later one.
+    ``dispatched`` is true of one whose training steps are one program, with memory set up at its
+    start that the later steps use again.
     """
 
     setting: str
-    dispatched: bool = False
 
     def reference(self, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:
         """Logits (B,) and the mean loss's gradients in rnnsent's layout; dropout off."""

@@ -103,7 +103,7 @@ class _Session:
             process.end()
 
     def prepare(self) -> None:
-        """Libraries are imported side by side; what follows is one after another."""
+        """Imports and checks run side by side; what is timed, one after another."""
         for process in self.processes.values():
             process.send("build")
         built = {name: self._attempt(name, process.receive) for name, process in self._running()}
@@ -111,10 +111,10 @@ class _Session:
         for name, answer in built.items():
             if answer is not None:
                 self.results[name] |= answer
-                self._warm(name, "infer", 1)
+                self._warm(name, "infer")
         self._check()
         for name, _ in self._running():
-            self._warm(name, "train", self.plan.least)
+            self._warm(name, "train")
 
     def _running(self) -> list[tuple[str, Process]]:
         return list(self.processes.items())
@@ -131,9 +131,9 @@ class _Session:
             self.results[name] = {"status": "failed", "why": str(error)}
         return None
 
-    def _warm(self, name: str, task: str, least: int) -> None:
+    def _warm(self, name: str, task: str) -> None:
         """Compiles a subject's task, alone on the machine: how long that takes is reported."""
-        arguments = {"task": task, "seconds": self.plan.seconds, "least": least}
+        arguments = {"task": task, "seconds": self.plan.seconds, "least": self.plan.least}
         self.advance(f"{SUBJECTS[name].title}: compile", 0.25 / len(self.processes))
         warm = self._attempt(name, lambda: self.processes[name].ask("warm", **arguments))
         for key, value in (warm or {}).items():
@@ -146,12 +146,11 @@ class _Session:
         for name, process in self._running():
             self._attempt(name, lambda name=name, process=process: self._agrees(name, process))
 
-    def _agrees(self, name: str, process: Process) -> bool:
+    def _agrees(self, name: str, process: Process) -> None:
         errors = self.results[name]["errors"] = process.receive()
         for part, allowed in TOLERANCE.items():
             if not errors[part] <= allowed:
                 raise RuntimeError(f"{part} differ from the reference by {errors[part]:.1e}")
-        return True
 
     def samples(self) -> dict[str, dict[str, list]]:
         """Per task, the raw samples of every process in seconds per step, taken in turns."""

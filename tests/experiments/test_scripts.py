@@ -126,6 +126,11 @@ def test_a_users_mistake_is_one_message_and_code_2(tmp_path, monkeypatch, capsys
     assert not list(tmp_path.iterdir())
 
 
+def test_a_users_mistake_ends_the_process_itself_with_code_2(tmp_path):
+    done = run("experiments.compare", "--data", "toy", "--seeds", "1", "1", cwd=tmp_path, code=2)
+    assert done.stderr.startswith("error: ") and "twice" in done.stderr
+
+
 def test_the_readmes_commands_are_the_scripts_and_parse():
     """Each script runs in a test of its own."""
     readme = (ROOT / "README.md").read_text()
