@@ -20,9 +20,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from rnnsent.cells import Array, Carry, Cell, Params, Step
-from rnnsent.kernels import cudnn, fused, packing, ragged
+from rnnsent.kernels import cudnn, packing, ragged
 
-IMPLEMENTATIONS = ("auto", "scan", "packed", "cudnn", "fused")
+IMPLEMENTATIONS = ("auto", "scan", "packed", "cudnn")
 
 
 def scan(
@@ -54,9 +54,9 @@ def scan(
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
       implementation: ``scan`` is ``lax.scan``, differentiable in every way. ``packed`` moves each
         row's real steps together and runs only as many steps as the longest row has; it has no
-        forward mode of its own (second derivatives work). ``cudnn`` and ``fused`` are for GPUs and
-        for the cells that ``kernels`` knows; they run layer after layer, in reverse mode only.
-        ``auto`` is what was measured fastest on the backend.
+        forward mode of its own (second derivatives work). ``cudnn`` is for CUDA GPUs and for the
+        LSTM without recurrent dropout; it runs layer after layer, in reverse mode only. ``auto`` is
+        what was measured fastest on the backend.
       right_padded: a promise that every row's real steps come first, which spares the packing.
       recompute: (``scan`` only) keep only the carries for the backward pass and recompute the rest
         of each step there, for the least memory. ``packed`` keeps what is dear to compute again.
@@ -78,10 +78,8 @@ def scan(
     if reverse:
         x_BTE, mask_BT = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
         right_padded = False
-    if implementation in ("cudnn", "fused"):
-        run = fused.scan
-        if implementation == "cudnn":
-            run = functools.partial(cudnn.scan, right_padded=right_padded)
+    if implementation == "cudnn":
+        run = functools.partial(cudnn.scan, right_padded=right_padded)
         carry, y_BTH = _by_layer(run, step, params, carry, x_BTE, mask_BT, sequences)
     elif implementation == "packed" and mask_BT is not None:
         carry, y_BTH = _packed(
@@ -143,7 +141,7 @@ def _by_layer(kernel, step, params, carry, x_BTE, mask_BT, sequences):
             each_params, input_dropout_BE, dropout_BH = each_params
             if input_dropout_BE is not None:
                 x_BTE = x_BTE * input_dropout_BE[:, None]
-            each = each.taken_apart(dropout_BH)
+            each = each.step
         top = len(finals) == len(step.steps) - 1
         final, x_BTE = kernel(
             each, each_params, first, x_BTE, mask_BT, dropout_BH, sequences=sequences or not top
@@ -286,16 +284,6 @@ class _Dropped:
         if recurrent_dropout_BH is not None:
             return self.dropout_step(params, carry, x_BE, recurrent_dropout_BH)
         return self.step(params, carry, x_BE)
-
-    def taken_apart(self, recurrent_dropout_BH: Array | None) -> Step:
-        """The bare step, for a kernel that applies the masks itself, to h as ``Cell`` does."""
-        own = getattr(self.dropout_step, "__func__", None)
-        if recurrent_dropout_BH is not None and own is not Cell.dropout_step.__func__:
-            raise ValueError(
-                "a kernel applies recurrent dropout to what enters the recurrent product, and this "
-                "cell has a dropout_step of its own; use implementation='scan'"
-            )
-        return self.step
 
 
 def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:

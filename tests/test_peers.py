@@ -137,7 +137,7 @@ CONFIG = model.ModelConfig(
 def test_only_a_gpu_runs_what_needs_one(monkeypatch):
     case = peers.Case(CONFIG)
     assert peers.unavailable("jax-cudnn", case) == "needs a GPU"
-    assert peers.unavailable("rnnsent-fused", case) == "needs a GPU"
+    assert peers.unavailable("rnnsent-cudnn", case) == "needs a GPU"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert peers.unavailable("jax-cudnn", case) == ""
     gru = peers.Case(dataclasses.replace(CONFIG, cell="gru"))

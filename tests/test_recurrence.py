@@ -18,7 +18,7 @@ from rnnsent.recurrence import Recurrent, dropout_mask, scan
 
 B, T, E, H = 4, 11, 3, 5
 IMPLEMENTATIONS = ("scan", "packed")
-KERNELS = {"fused": (cells.SimpleRNNCell, cells.LSTMCell), "cudnn": (cells.LSTMCell,)}
+KERNELS = {"cudnn": (cells.LSTMCell,)}
 
 
 class MinimalCell(cells.Cell):
@@ -186,9 +186,11 @@ def test_ill_fitting_masks_are_refused(case, mask):
         scan(*case, jnp.asarray(mask))
 
 
-def test_an_unknown_implementation_is_refused(case):
-    with pytest.raises(ValueError, match="expected one of"):
-        scan(*case, implementation="fast")
+@pytest.mark.parametrize("name", ["fast", "fused"])
+def test_an_unknown_implementation_is_refused(case, name):
+    known = "expected one of auto, scan, packed, cudnn$"
+    with pytest.raises(ValueError, match=f"unknown implementation '{name}'; {known}"):
+        scan(*case, implementation=name)
 
 
 def test_the_packed_gradient_works_under_vmap(case):
@@ -341,9 +343,7 @@ def test_kernels_run_stacks_from_any_carry(implementation):
 @pytest.mark.parametrize("implementation", KERNELS)
 def test_kernels_refuse_cells_they_do_not_know(implementation):
     model = Recurrent([MinimalCell(H)], options={"implementation": implementation})
-    with pytest.raises(
-        ValueError, match="got MinimalCell.step|no fused kernel for MinimalCell.step"
-    ):
+    with pytest.raises(ValueError, match="got MinimalCell.step"):
         model.init(jax.random.key(0), jnp.zeros((B, T, E)))
 
 

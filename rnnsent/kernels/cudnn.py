@@ -19,7 +19,7 @@ from jax.custom_batching import sequential_vmap
 from jax.experimental import rnn
 
 from rnnsent.cells import Array, Carry, LSTMCell, Params, Step
-from rnnsent.kernels import checks, packing
+from rnnsent.kernels import packing
 
 Arrays = tuple[Array, ...]
 
@@ -152,14 +152,18 @@ def _check(step, dropout_BH, arrays):
     if step is not LSTMCell.step:
         raise ValueError(
             f"cuDNN runs rnnsent.cells.LSTMCell only, got {getattr(step, '__qualname__', step)}; "
-            "use implementation='fused' for SimpleRNNCell, 'scan' for any cell"
+            "use implementation='scan' for any cell"
         )
     if dropout_BH is not None:
         raise ValueError(
-            "cuDNN's LSTM has no recurrent dropout; set it to 0, or use implementation='fused' or "
-            "'scan'"
+            "cuDNN's LSTM has no recurrent dropout; set it to 0, or use implementation='scan'"
         )
-    checks.require_float32("cuDNN's LSTM", arrays)
+    dtypes = {str(a.dtype) for a in jax.tree.leaves(arrays)}
+    if dtypes != {"float32"}:
+        raise ValueError(
+            f"cuDNN's LSTM takes float32, got {', '.join(sorted(dtypes))}; convert the arrays, or "
+            "use implementation='scan'"
+        )
 
 
 def _check_backend():

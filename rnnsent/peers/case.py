@@ -109,7 +109,6 @@ SUBJECTS: dict[str, Spec] = {
     "rnnsent-scan": _variant("scan", "scan"),
     "rnnsent-stored": _variant("scan, plain autodiff", "scan", recompute=False),
     "rnnsent-cudnn": _variant("cuDNN", "cudnn", gpu=True, cells=("lstm",)),
-    "rnnsent-fused": _variant("fused kernel", "fused", gpu=True, cells=("simple_rnn", "lstm")),
     "flax": Spec("Flax nn.RNN", "flax_rnn:FlaxRNN", difference=_LESS),
     "keras-jax": Spec("Keras on JAX", "keras_rnn:KerasRNN", ("keras",), {"KERAS_BACKEND": "jax"}),
     "keras-tensorflow": Spec(

@@ -23,7 +23,6 @@ _LOOKS = {
     "rnnsent-scan": ("#e0a08f", "^"),
     "rnnsent-stored": ("#8c3b2a", "s"),
     "rnnsent-cudnn": ("#a04a86", "P"),
-    "rnnsent-fused": ("#b08900", "X"),
     "flax": ("#2a6f97", "D"),
     "keras-jax": ("#61a5c2", "<"),
     "keras-tensorflow": ("#588157", ">"),

@@ -11,7 +11,7 @@ from jax.experimental import rnn
 from rnnsent import cells, recurrence
 from rnnsent.kernels import cudnn
 
-B, T, E, H = 5, 21, 3, 12  # no multiples of a kernel's blocks
+B, T, E, H = 5, 21, 3, 12
 
 
 class Case(NamedTuple):
@@ -20,13 +20,12 @@ class Case(NamedTuple):
     params: cells.Params
     carry: cells.Carry
     x_BTE: np.ndarray
-    dropout_BH: np.ndarray | None
     mask_BT: np.ndarray | None
     dy_BTH: np.ndarray
     dcarry: cells.Carry
 
 
-def case(cell_type, mask_BT, dropout: bool = False, zero_carry: bool = False) -> Case:
+def case(cell_type, mask_BT, zero_carry: bool = False) -> Case:
     generator = np.random.default_rng(0)
 
     def normal(*shape):
@@ -39,24 +38,21 @@ def case(cell_type, mask_BT, dropout: bool = False, zero_carry: bool = False) ->
     carry, dcarry = (tuple(normal(B, H) for _ in range(cell.carry_size)) for _ in range(2))
     if zero_carry:
         carry, dcarry = jax.tree.map(np.zeros_like, (carry, dcarry))
-    kept_BH = (generator.random((B, H)) < 0.8).astype(np.float32) / 0.8 if dropout else None
-    return Case(variables, carry, normal(B, T, E), kept_BH, mask_BT, normal(B, T, H), dcarry)
+    return Case(variables, carry, normal(B, T, E), mask_BT, normal(B, T, H), dcarry)
 
 
 def value_and_grads(cell_type, implementation: str):
     """A compiled function of a case: (final carry, outputs), and the gradients of
-    (params, carry, x_BTE, dropout_BH)."""
-    step = recurrence._Dropped(cell_type.step, cell_type.dropout_step)
+    (params, carry, x_BTE)."""
 
-    def loss(params, carry, x_BTE, dropout_BH, mask_BT, dy_BTH, dcarry):
-        params = (params, None, dropout_BH)
+    def loss(params, carry, x_BTE, mask_BT, dy_BTH, dcarry):
         final, y_BTH = recurrence.scan(
-            step, params, carry, x_BTE, mask_BT, implementation=implementation
+            cell_type.step, params, carry, x_BTE, mask_BT, implementation=implementation
         )
         parts = jax.tree.map(lambda a, weight: (a * weight).sum(), (y_BTH, final), (dy_BTH, dcarry))
         return sum(jax.tree.leaves(parts)), (final, y_BTH)
 
-    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2, 3), has_aux=True))
+    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
 
     def outputs_and_grads(case: Case):
         (_, outputs), grads = run(*case)
@@ -65,15 +61,14 @@ def value_and_grads(cell_type, implementation: str):
     return outputs_and_grads
 
 
-def by_loop(cell_type, case: Case):
-    """The outputs, and the gradients of params and inputs, of a case that starts at zero."""
-    name = {cells.SimpleRNNCell: "simple_rnn", cells.LSTMCell: "lstm"}[cell_type]
+def by_loop(case: Case):
+    """The outputs of an LSTM that starts at zero, and the gradients of params and inputs."""
     params, x_BTE, dy_BTH = jax.tree.map(
         lambda a: np.asarray(a, np.float64), (case.params, case.x_BTE, case.dy_BTH)
     )
     x_BTE = x_BTE * case.mask_BT[..., None]
-    y_BTH, kept = reference.layer(name, params, x_BTE, case.mask_BT)
-    return y_BTH, reference.layer_backward(name, params, x_BTE, case.mask_BT, kept, dy_BTH)
+    y_BTH, kept = reference.layer("lstm", params, x_BTE, case.mask_BT)
+    return y_BTH, reference.layer_backward("lstm", params, x_BTE, case.mask_BT, kept, dy_BTH)
 
 
 def assert_forward(a, b):
