@@ -251,7 +251,7 @@ def _all_reviews(found: Results, reviews: data.Reviews, place: pathlib.Path) -> 
     models = {CONDITIONS[name].title: [f.trained for f in fs] for name, fs in found.items()}
     test_title = reviews.provenance["test_title"]
     return [
-        f"## All test reviews: {test_title}",
+        f"## All test reviews: {markdown.escape(test_title)}",
         statistics.calibrated(models, reviews.test, place, test_title),
         statistics.grouped(models, reviews.test),
         statistics.agreement(models),

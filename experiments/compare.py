@@ -142,7 +142,7 @@ def report(
             markdown.paired(tests, *titles.values()),
         ]
     parts += [
-        f"## All test reviews: {test_title}",
+        f"## All test reviews: {markdown.escape(test_title)}",
         statistics.calibrated(models, reviews.test, folder, test_title),
         statistics.grouped(models, reviews.test),
         statistics.agreement(models),
@@ -187,7 +187,7 @@ def _states(
 def _trained_where(folder: pathlib.Path, options: Options) -> list[str]:
     """A line on where the seeds come from, if not all from one revision and machine."""
     seeds = [runs.seed_folder(folder, name, s) for name in options.models for s in options.seeds]
-    origins = runs.origins(seeds)
+    origins = [markdown.escape(origin) for origin in runs.origins(seeds)]
     return [f"**Trained in parts:** {'; '.join(origins)}."] if len(origins) > 1 else []
 
 

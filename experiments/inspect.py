@@ -12,6 +12,7 @@ import numpy as np
 from rnnsent import console, data, devices, runs
 from rnnsent.config import RunOptions, cli, require
 from rnnsent.report import cards, page
+from rnnsent.report.markdown import escape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,8 @@ def main(options: Options) -> None:
         readings.append(cards.read(title, config, params, ids_T))
     card = cards.card(1, name, truth, words, readings)
     source = runs.read_json(folder / "provenance.json")["data"]
-    text = f"# {name}\n\nModels of {folder.name}, seed {seed}; {source['title']}.\n\n{page.CARDS}\n"
+    of = f"Models of {escape(folder.name)}, seed {seed}; {escape(source['title'])}."
+    text = f"# {name}\n\n{of}\n\n{page.CARDS}\n"
     path = options.out or folder / f"{name.replace(' ', '-')}.html"
     try:
         path.write_text(page.render(name, text, folder, [card]), encoding="utf-8")

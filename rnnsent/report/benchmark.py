@@ -13,6 +13,7 @@ from rnnsent import timing
 from rnnsent.peers import SUBJECTS
 from rnnsent.peers.measure import TASKS
 from rnnsent.report import speed
+from rnnsent.report.markdown import escape
 
 HEAD = (
     *("subject", "ms", "min to max", "x rnnsent", "95% interval"),
@@ -41,7 +42,7 @@ UNITS = {
 
 
 def title_of(name: str) -> str:
-    return SUBJECTS[name].title if name in SUBJECTS else name
+    return SUBJECTS[name].title if name in SUBJECTS else escape(name)
 
 
 def write(record: dict[str, Any], folder: pathlib.Path) -> str:
@@ -90,7 +91,7 @@ def _heading(record: dict[str, Any]) -> str:
         f"reviews: {provenance['data']['title']}, {padded}",
         f"samples: {samples}, the subjects in turns",
     ]
-    return "# Benchmark\n\n" + "\n".join(f"- {line}" for line in lines)
+    return "# Benchmark\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
 
 
 def measured_names(case: dict[str, Any]) -> list[str]:
@@ -130,14 +131,15 @@ def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
             )
         )
     for case in cases:
+        label = escape(case["label"])
         for task, title in TASKS.items():
-            page += [f"## {case['label']}: {title}", table(HEAD, _times(case, task))]
+            page += [f"## {label}: {title}", table(HEAD, _times(case, task))]
             page += [_fastest_peer(case, task), _floor_line(case["floor"][task])]
             page += [line] if (line := _same_rounds_floor(case, task)) else []
-        page += [f"### {case['label']}: memory of a training step", MEMORY]
+        page += [f"### {label}: memory of a training step", MEMORY]
         page.append(table(_MEMORY_HEAD, _memory(case)))
         if "counts" in case:
-            page += [f"### {case['label']}: where rnnsent's training step spends its time"]
+            page += [f"### {label}: where rnnsent's training step spends its time"]
             page.append(table(("part", "ms", "share"), _breakdown(case)))
         if absent := _absent(case):
             page.append("\n".join(f"- {line}" for line in absent))
@@ -264,7 +266,7 @@ def _breakdown(case: dict[str, Any]) -> list[list[str]]:
 def _absent(case: dict[str, Any]) -> list[str]:
     """A line for every subject that took no part, with the reason."""
     return [
-        f"{title_of(name)}: {result['status']}: {result['why']}"
+        f"{title_of(name)}: {escape(result['status'])}: {escape(result['why'])}"
         for name, result in case["results"].items()
         if result["status"] != "measured"
     ]
@@ -276,7 +278,8 @@ def _packing(cases: list[dict[str, Any]]) -> list[str]:
     for case in cases:
         if {"rnnsent", "rnnsent-scan"} <= set(measured_names(case)):
             for task, title in TASKS.items():
-                rows.append(_packed_row(case, task, f"{case['case']['config']['cell']} {title}"))
+                cell = escape(case["case"]["config"]["cell"])
+                rows.append(_packed_row(case, task, f"{cell} {title}"))
     text = (
         "Real reviews as they are. Each row's real steps stand first and rows of similar length "
         "run together, so that a micro-batch takes only the steps of its longest row. *real "
@@ -303,11 +306,11 @@ def _sweep(cases: list[dict[str, Any]], unit: str, figure: pathlib.Path) -> list
         for task, title in TASKS.items():
             columns = {title_of(name): _column(own, task, name, 1e3) for name in names}
             columns["floor"] = [case["floor"][task]["seconds"] * 1e3 for case in own]
-            page += [f"### {cell}, {title}: ms", _growth(own, unit, columns)]
+            page += [f"### {escape(cell)}, {title}: ms", _growth(own, unit, columns)]
         columns = {title_of(name): [_mb(case, name) for case in own] for name in names}
         columns = {name: sizes for name, sizes in columns.items() if any(map(np.isfinite, sizes))}
         page += [
-            f"### {cell}, memory of a training step: temporary MB",
+            f"### {escape(cell)}, memory of a training step: temporary MB",
             _growth(own, unit, columns),
         ]
     page.append(
@@ -361,5 +364,6 @@ def _setup(cases: list[dict[str, Any]]) -> str:
     for name, result in results.items():
         setting = result.get("setting") or f"{result['status']}: {result['why']}"
         difference = SUBJECTS[name].difference if name in SUBJECTS else ""
-        lines.append(f"- {title_of(name)}: {'; '.join(filter(None, (setting, difference)))}")
+        said = "; ".join(filter(None, (setting, difference)))
+        lines.append(f"- {title_of(name)}: {escape(said)}")
     return "## How the subjects were set up\n\n" + "\n".join(lines)

@@ -75,7 +75,7 @@ def trainings(found: Results, label_N: np.ndarray, test_title: str, comparable: 
         "epochs",
         "recurrent dropout",
         "training accuracy",
-        f"{test_title} ± spread over seeds",
+        f"{markdown.escape(test_title)} ± spread over seeds",
         "95% over reviews (first seed)",
         "each seed, %",
         "learned",

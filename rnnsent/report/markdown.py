@@ -1,6 +1,7 @@
 """Parts of a comparison as Markdown, for the terminal and for ``report.md``.
 
-Everything here is text made from plain values; nothing is measured here.
+Everything here is text made from plain values; nothing is measured here. What others wrote (titles
+of data, answers of the network, names of folders, words of reviews) enters through :func:`escape`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,30 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in cells)
+
+
+_MARKS = {mark: f"\\{mark}" for mark in "\\`*_{}[]<>#!&~"} | {"|": "&#124;"}
+"""What text becomes so that Markdown shows it; a table would take a bar's backslash off again."""
+
+
+def escape(text: object) -> str:
+    """Text that is not ours as Markdown shows it to the letter, on one line."""
+    line = " ".join(str(text).split())
+    shown = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return "".join(_MARKS.get(c, c) for c in shown)
+
+
+def code(text: object) -> str:
+    """Text that is not ours as a code span, in which nothing can be escaped."""
+    line = " ".join(str(text).split())
+    return f"`{line.replace('`', chr(39))}`"
+
+
+def _escaped(content: Any) -> Any:
+    """A JSON object with every text in it escaped."""
+    if isinstance(content, dict):
+        return {key: _escaped(value) for key, value in content.items()}
+    return escape(content) if isinstance(content, str) else content
 
 
 def percent(value: float) -> str:
@@ -36,11 +61,13 @@ def seconds_text(seconds: float) -> str:
 
 def heading(provenance: Mapping[str, Any]) -> str:
     """The first lines of every report: what the numbers rest on."""
+    named = code(provenance["data"]["source"])
+    provenance = _escaped(provenance)
     source = provenance["data"]
     machine = provenance["device"]
     versions = provenance["versions"]
     lines = [
-        f"**Data: `{source['source']}`** — {source['title']}. {source.get('reason', '')}".strip(),
+        f"**Data: {named}** — {source['title']}. {source.get('reason', '')}".strip(),
         f"Vocabulary: {source['vocabulary']}; {source['num_words']:,} ids, {source['maxlen']} "
         f"steps, padding {source['padding']}, truncating {source['truncating']}.",
         f"Device: {machine['name']} ({machine['platform']}, {machine['devices']} JAX device(s)). "
@@ -88,7 +115,7 @@ def accuracies(rows: Sequence[Mapping[str, Any]], test_title: str, comparable: b
         "time per epoch",
         "training in all",
         "training reviews",
-        test_title,
+        escape(test_title),
         "95% over reviews (first seed)",
         "notebook (IMDB test)",
     )
@@ -127,13 +154,8 @@ def sample(reviews: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> s
         ]
         for review in reviews
     ]
-    texts = [f"{review['number']}. {_escape(review['text'])}" for review in reviews]
+    texts = [f"{review['number']}. {escape(review['text'])}" for review in reviews]
     return f"{table(header, body)}\n\n### The texts as the models saw them\n\n" + "\n".join(texts)
-
-
-def _escape(text: str) -> str:
-    """Text of a review as Markdown shows it to the letter."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in text)
 
 
 def _label(value: int | None) -> str:

@@ -1,18 +1,20 @@
 """The report as one HTML page that needs nothing else: no network, no other file."""
 
 import base64
-import mimetypes
 import pathlib
 from collections.abc import Sequence
 
 import jinja2
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from rnnsent.report.cards import Card
 
 CARDS = "<!-- cards -->"
 """The line of a report's Markdown at which the page shows the cards."""
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How every PNG begins."""
 
 
 def render(title: str, text: str, folder: pathlib.Path, cards: Sequence[Card] = ()) -> str:
@@ -20,8 +22,9 @@ def render(title: str, text: str, folder: pathlib.Path, cards: Sequence[Card] = 
 
     Args:
       title: of the page.
-      text: Markdown; HTML in it is shown as text. Images are paths below ``folder``. What stands
-        between a line ``CARDS`` and the next heading of second level is replaced by the cards.
+      text: Markdown; HTML in it is shown as text, and so is an image that is no PNG below
+        ``folder / "figures"``. What stands between a line ``CARDS`` and the next heading of second
+        level is replaced by the cards.
       folder: the run's.
       cards: see :mod:`rnnsent.report.cards`.
     """
@@ -48,10 +51,27 @@ def _html(text: str, folder: pathlib.Path) -> Markup:
     for token in tokens:
         for child in token.children or ():
             if child.type == "image":
-                child.attrs["src"] = _data_uri(folder / child.attrs["src"])
+                _inline(child, _figure(folder, child.attrs["src"]))
     return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
-def _data_uri(path: pathlib.Path) -> str:
-    kind = mimetypes.guess_type(path.name)[0]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+def _figure(folder: pathlib.Path, source: str) -> bytes | None:
+    """A PNG below the run's own figures; None for anything else, wherever a link may lead to.
+
+    A report can be made from texts of others, and a page is passed on: it holds no other file.
+    """
+    named = pathlib.PurePosixPath(source)
+    path = (folder / named).resolve()
+    own = path.is_relative_to(folder.resolve() / "figures")
+    if named.is_absolute() or ".." in named.parts or not own or not path.is_file():
+        return None
+    content = path.read_bytes()
+    return content if content.startswith(PNG) else None
+
+
+def _inline(image: Token, content: bytes | None) -> None:
+    """Puts a PNG into an image's address; an image without one becomes a text, its description."""
+    if content is None:
+        image.type, image.content = "text", f"[no image: {image.content}]"
+    else:
+        image.attrs["src"] = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"

@@ -20,10 +20,12 @@ HOSTILE = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>
 def address(tmp_path_factory):
     """A page with a figure, a wide table, twenty cards, and hostile words all over."""
     folder = tmp_path_factory.mktemp("run")
-    figures.accuracies({"A": [0.5, 0.6]}, {}, folder / "a.png", "toy")
+    (folder / "figures").mkdir()
+    figures.accuracies({"A": [0.5, 0.6]}, {}, folder / "figures" / "a.png", "toy")
     wide = "|".join(["", *(f"a wide column {i}" for i in range(12)), ""])
     rule = "|".join(["", *["---"] * 12, ""])
-    text = f"# Report\n\n{HOSTILE}\n\n{wide}\n{rule}\n{wide}\n\n![bars](a.png)\n\n{page.CARDS}\n"
+    bars = "![bars](figures/a.png)"
+    text = f"# Report\n\n{HOSTILE}\n\n{wide}\n{rule}\n{wide}\n\n{bars}\n\n{page.CARDS}\n"
     path = folder / "report.html"
     made = [_card(number) for number in range(1, 21)]
     path.write_text(page.render(HOSTILE, text, folder, made), encoding="utf-8")

@@ -37,6 +37,42 @@ def test_markup_in_texts_is_shown_as_text(folder):
     assert html.count("&lt;script&gt;") >= 6
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{outside}",  # an absolute path
+        "../secret.png",
+        "figures/../../secret.png",
+        "figures/link.png",
+        "linked/a.png",
+        "config.json",
+        "figures/text.png",
+        "figures/missing.png",
+        "figures",
+        "http://example.org/a.png",
+    ],
+)
+def test_only_the_runs_own_figures_are_inlined(tmp_path, source):
+    folder, outside = tmp_path / "run", tmp_path / "secret.png"
+    (folder / "figures").mkdir(parents=True)
+    outside.write_bytes(page.PNG + b"canary")
+    (folder / "config.json").write_bytes(page.PNG + b"canary")
+    (folder / "figures" / "text.png").write_bytes(b"canary")
+    (folder / "figures" / "link.png").symlink_to(outside)
+    (folder / "linked").symlink_to(tmp_path)
+    html = page.render("T", f"![what it shows]({source.format(outside=outside)})", folder)
+    assert "base64" not in html and "<img" not in html
+    assert "[no image: what it shows]" in html
+
+
+def test_figures_that_are_a_link_themselves_are_not_followed(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.png").write_bytes(page.PNG)
+    (tmp_path / "run" / "figures").symlink_to(tmp_path / "other")
+    assert "<img" not in page.render("T", "![a](figures/a.png)", tmp_path / "run")
+
+
 def test_cards_stand_in_for_the_markdowns_list(folder):
     text = f"before\n\n{page.CARDS}\n\nthe list\n\n## Next\n\nafter\n"
     html = page.render("T", text, folder, [card("w")])
