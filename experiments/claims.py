@@ -18,7 +18,7 @@ from rich.markdown import Markdown
 
 from rnnsent import analysis, console, data, devices, evaluation, notebook, runs, training
 from rnnsent.claims import CHANGED, CONDITIONS, Found, Results, criteria
-from rnnsent.config import DataOptions, cli, first_rows, require
+from rnnsent.config import DataOptions, check_training, cli, first_rows, require
 from rnnsent.model import PRESETS, ModelConfig, summary
 from rnnsent.report import cards, markdown, page, statistics
 from rnnsent.report import claims as draw
@@ -55,9 +55,7 @@ class Options(DataOptions):
     """Go on with this run folder: what it holds already is not done again."""
 
     def __post_init__(self):
-        require(self.epochs >= 1, f"--epochs is {self.epochs}; it must be at least 1.")
-        require(self.batch_size >= 1, f"--batch-size is {self.batch_size}; it must be at least 1.")
-        require(self.learning_rate > 0, "--learning-rate must be above 0.")
+        check_training(self.epochs, self.batch_size, self.learning_rate)
         require(bool(self.seeds) and min(self.seeds) >= 0, "--seeds needs values of 0 or above.")
         require(len(set(self.seeds)) == len(self.seeds), "--seeds names one value twice.")
 
@@ -80,9 +78,24 @@ def main(options: Options) -> None:
     for seed in options.seeds:
         for name in CONDITIONS:
             found[name].append(_one(folder, name, seed, options, optimizer, reviews))
-    text, place = report(folder, options, reviews, provenance, found)
+    lost = runs.diverged_text(f.trained for fs in found.values() for f in fs)
+    seeds, found = _finite(options.seeds, found)
+    if not seeds:
+        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+    options = dataclasses.replace(options, seeds=seeds)
+    text, place = report(folder, options, reviews, provenance, found, lost)
     Console().print(Markdown(text))
     console.say(f"Everything is in {folder}; the report is {place / 'report.html'}")
+    if lost:
+        raise SystemExit(f"error: {lost}. {runs.ADVICE}")
+
+
+def _finite(seeds: tuple[int, ...], found: Results) -> tuple[tuple[int, ...], Results]:
+    """The seeds with which no condition diverged, for conditions are compared seed by seed."""
+    by_seed = {name: dict(zip(seeds, fs, strict=True)) for name, fs in found.items()}
+    lost = {s for fs in by_seed.values() for s, one in fs.items() if one.trained.diverged}
+    kept = tuple(seed for seed in seeds if seed not in lost)
+    return kept, {name: [fs[seed] for seed in kept] for name, fs in by_seed.items()}
 
 
 def config(name: str, options: Options) -> ModelConfig:
@@ -115,6 +128,8 @@ def _one(
         epochs=condition.epochs * options.epochs,
         batch_size=options.batch_size,
     )
+    if trained.diverged:
+        return Found(trained, {})
     path = place / "measured.json"
     if not path.exists():
         console.say(f"{condition.title} seed {seed}: looking inside")
@@ -186,8 +201,11 @@ def report(
     reviews: data.Reviews,
     provenance: dict[str, Any],
     found: Results,
+    lost: str = "",
 ) -> tuple[str, pathlib.Path]:
     """Writes ``report.md``, ``report.html``, ``claims.json`` and figures.
+
+    ``lost`` are trainings that diverged, whose seeds are in neither ``options`` nor ``found``.
 
     Returns:
       The Markdown, and the folder it went to: in a comparison's folder a part ``claims``, so that
@@ -205,6 +223,7 @@ def report(
         markdown.heading(provenance),
         f"Seeds {', '.join(map(str, options.seeds))}; {options.epochs} epochs, fitted twice "
         f"{2 * options.epochs}.",
+        *([_left_out(lost)] if lost else []),
         "## Verdicts",
         draw.verdicts(tested),
         draw.RULE,
@@ -229,6 +248,13 @@ def report(
     verdicts = {claim: {"verdict": verdict(cs), "criteria": cs} for claim, cs in tested.items()}
     runs.write_json(place / "claims.json", verdicts)
     return text, place
+
+
+def _left_out(lost: str) -> str:
+    return (
+        f"**Seeds left out of all that follows:** {markdown.escape(lost)}; what is trained in "
+        "several ways is compared seed by seed."
+    )
 
 
 def _insides(found: Results) -> list[str]:

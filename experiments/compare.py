@@ -6,7 +6,6 @@ python -m experiments.compare --quick             a tiny version, to see it work
 """
 
 import dataclasses
-import math
 import pathlib
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from rnnsent import console, data, devices, evaluation, notebook, runs, training
-from rnnsent.config import DataOptions, cli, first_rows, require
+from rnnsent.config import DataOptions, check_training, cli, first_rows, require
 from rnnsent.model import PRESETS, ModelConfig, summary
 from rnnsent.report import cards, figures, markdown, page, statistics
 
@@ -45,10 +44,7 @@ class Options(DataOptions):
     """Go on with this run folder: seeds it holds already are not trained again."""
 
     def __post_init__(self):
-        require(self.epochs >= 1, f"--epochs is {self.epochs}; it must be at least 1.")
-        require(self.batch_size >= 1, f"--batch-size is {self.batch_size}; it must be at least 1.")
-        rate = self.learning_rate
-        require(0 < rate < math.inf, f"--learning-rate is {rate}; it must be above 0 and finite.")
+        check_training(self.epochs, self.batch_size, self.learning_rate)
         for name in ("models", "seeds"):
             values = getattr(self, name)
             require(bool(values), f"--{name} needs at least one value.")
@@ -71,9 +67,15 @@ def main(options: Options) -> None:
     folder = runs.open_folder(options, reviews, provenance, "compare")
     console.say(f"If interrupted, go on with the same options and --run {folder}")
     trained = _train(options, reviews, folder)
-    text = report(folder, options, reviews, provenance, trained)
+    lost = runs.diverged_text(one for seeds in trained.values() for one in seeds)
+    trained = _finite(trained)
+    if not trained:
+        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+    text = report(folder, options, reviews, provenance, trained, lost)
     Console().print(Markdown(text))
     console.say(f"Everything is in {folder}; the report is {folder / 'report.md'}")
+    if lost:
+        raise SystemExit(f"error: {lost}. {runs.ADVICE}")
 
 
 def configs(options: Options) -> dict[str, ModelConfig]:
@@ -105,28 +107,61 @@ def _train(
     }
 
 
+def _finite(trained: dict[str, list[runs.Trained]]) -> dict[str, list[runs.Trained]]:
+    """The trainings that did not diverge; of each model, those of seeds that all have come first.
+
+    So single trainings, each model's first, are of one seed where that can be.
+    """
+    finite = {n: [one for one in seeds if not one.diverged] for n, seeds in trained.items()}
+    finite = {name: seeds for name, seeds in finite.items() if seeds}
+    common = _common(finite)
+    return {n: sorted(s, key=lambda one: _seed(one) not in common) for n, s in finite.items()}
+
+
+def _seed(trained: runs.Trained) -> int:
+    return trained.result["seed"]
+
+
+def _common(trained: dict[str, list[runs.Trained]]) -> set[int]:
+    """The seeds that all models have."""
+    held = [{_seed(one) for one in seeds} for seeds in trained.values()]
+    return set.intersection(*held) if held else set()
+
+
 def report(
     folder: pathlib.Path,
     options: Options,
     reviews: data.Reviews,
     provenance: dict[str, Any],
     trained: dict[str, list[runs.Trained]],
+    lost: str = "",
 ) -> str:
-    """Writes ``report.md`` and its figures; returns the text."""
+    """Writes ``report.md`` and its figures; returns the text.
+
+    Args:
+      folder: the run's.
+      options: of the run.
+      reviews: trained and measured on.
+      provenance: of this command.
+      trained: by model, the seeds that did not diverge, at least one; see :func:`_finite`.
+      lost: the trainings that did, as :func:`runs.diverged_text` has them.
+    """
     titles = {name: notebook.TITLES[name] for name in trained}
     test_title = reviews.provenance["test_title"]
     comparable = test_title == "IMDB test accuracy"
     rows = {name: _row(name, seeds, reviews) for name, seeds in trained.items()}
-    tests = _paired(trained, options.seeds, reviews) if len(trained) == 2 else {}
+    pairs = {n: [one for one in s if _seed(one) in _common(trained)] for n, s in trained.items()}
+    tests = _paired(pairs, reviews) if len(trained) == 2 else {}
     _figures(folder, trained, titles, test_title, comparable)
     models = {titles[name]: seeds for name, seeds in trained.items()}
-    states = _states(folder, options, titles)
+    states = _states(folder, trained)
     curves = statistics.memory_by_title(states, reviews.test)
     statistics.draw_memory(curves, folder / "figures" / "memory.png", reviews.provenance["title"])
     parts = [
         "# " + " against ".join(titles.values()),
         markdown.heading(provenance),
         *_trained_where(folder, options),
+        *([f"**Left out of all that follows:** {markdown.escape(lost)}."] if lost else []),
         "## Accuracy and time",
         markdown.accuracies(list(rows.values()), test_title, comparable),
         *([notebook.FITTED_TWICE] if "simple_rnn" in trained else []),
@@ -145,7 +180,7 @@ def report(
         f"## All test reviews: {markdown.escape(test_title)}",
         statistics.calibrated(models, reviews.test, folder, test_title),
         statistics.grouped(models, reviews.test),
-        statistics.agreement(models),
+        statistics.agreement({titles[name]: seeds for name, seeds in pairs.items()}),
         "## How far back the models look",
         "The norm of the gradient of the logit with respect to what was read or held, by words "
         f"before the end: quartiles over the first {statistics.MEMORY_REVIEWS} test reviews, mean "
@@ -154,7 +189,7 @@ def report(
         "![gradient by distance from the end](figures/memory.png)",
         "## The notebook's remarks",
         markdown.remarks(_remarks(rows, tests) | _look_back(curves)),
-        f"## Twenty reviews (seed {options.seeds[0]})",
+        f"## Twenty reviews ({_shown(trained)})",
         "Chosen by the notebook's rule, `RandomState(25).choice(rows, 20, replace=False)`; ✗ marks "
         "a wrong prediction, ! an unknown word.",
         page.CARDS,
@@ -174,13 +209,21 @@ def report(
     return text
 
 
+def _shown(trained: dict[str, list[runs.Trained]]) -> str:
+    """The seed of each model's first training."""
+    first = {notebook.TITLES[name]: _seed(seeds[0]) for name, seeds in trained.items()}
+    if len(set(first.values())) == 1:
+        return f"seed {next(iter(first.values()))}"
+    return ", ".join(f"{title} seed {seed}" for title, seed in first.items())
+
+
 def _states(
-    folder: pathlib.Path, options: Options, titles: dict[str, str]
+    folder: pathlib.Path, trained: dict[str, list[runs.Trained]]
 ) -> dict[str, list[tuple[ModelConfig, int, Any]]]:
     """By title, per seed: the configuration, the seed and the trained parameters."""
     return {
-        title: [runs.load_params(folder, name, seed) for seed in options.seeds]
-        for name, title in titles.items()
+        notebook.TITLES[name]: [runs.load_params(folder, name, _seed(one)) for one in seeds]
+        for name, seeds in trained.items()
     }
 
 
@@ -214,11 +257,11 @@ def _row(name: str, seeds: list[runs.Trained], reviews: data.Reviews) -> dict[st
     }
 
 
-def _paired(trained, seeds, reviews) -> dict[int, evaluation.McNemar]:
+def _paired(pairs, reviews) -> dict[int, evaluation.McNemar]:
     tests = {}
-    for seed, *both in zip(seeds, *trained.values(), strict=True):
+    for both in zip(*pairs.values(), strict=True):
         right = [evaluation.correct(one.test_logits_N, reviews.test.label_N) for one in both]
-        tests[seed] = evaluation.mcnemar(*right)
+        tests[_seed(both[0])] = evaluation.mcnemar(*right)
     return tests
 
 
@@ -248,7 +291,7 @@ def _remarks(rows: dict[str, Any], tests: dict[int, evaluation.McNemar]) -> dict
     slower, better, *_ = notebook.CLAIMS
     if len(rows) < 2:
         (row,) = rows.values()
-        alone = f"Not measured by this run, which trained the {row['title']} alone: "
+        alone = f"Not measured by this run, which has the {row['title']} alone: "
         return said | {
             slower: f"{alone}{row['seconds_per_epoch']:.1f} s per epoch.",
             better: f"{alone}{markdown.spread_text(row['test'])} after {row['epochs']} epochs.",

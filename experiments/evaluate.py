@@ -6,7 +6,7 @@ python -m experiments.evaluate runs/compare-…
 import pathlib
 
 from rnnsent import devices, evaluation, notebook, runs, training
-from rnnsent.config import RunOptions, cli, require
+from rnnsent.config import RunOptions, cli
 from rnnsent.data import Reviews
 from rnnsent.report import markdown
 
@@ -16,12 +16,8 @@ def main(options: RunOptions) -> None:
     devices.configure()
     folder = options.folder()
     reviews = options.reviews(folder)
-    rows = [
-        _row(folder, model, seed, reviews)
-        for model in notebook.TITLES
-        for seed in runs.seeds(folder, model)
-    ]
-    require(bool(rows), f"{folder} holds no finished model. Give the folder of a finished run.")
+    places = runs.readable(folder, notebook.TITLES)
+    rows = [_row(folder, model, seed, reviews) for model, seed in places]
     print(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}\n")
     header = ("model", "seed", reviews.provenance["test_title"], "log loss (nats)", "when trained")
     print(markdown.table(header, rows))

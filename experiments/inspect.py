@@ -67,7 +67,7 @@ def main(options: Options) -> None:
 
 
 def _seed(folder: pathlib.Path, options: Options) -> int:
-    """The seed asked for, or the first that all models have."""
+    """The seed asked for, or the first that all models have, and with numbers if there is one."""
     held = [set(runs.seeds(folder, model)) for model in options.models]
     common = set.intersection(*held)
     names = " and ".join(options.models)
@@ -76,7 +76,8 @@ def _seed(folder: pathlib.Path, options: Options) -> int:
         bool(common),
         f"{folder} holds no finished seed of {names}; it has {', '.join(there) or 'no model'}.",
     )
-    seed = min(common) if options.seed is None else options.seed
+    lost = {s for s in common if any(runs.diverged(folder, m, s) for m in options.models)}
+    seed = min(common - lost or common) if options.seed is None else options.seed
     require(seed in common, f"{folder} holds no seed {seed} of {names}; it has {sorted(common)}.")
     return seed
 

@@ -33,18 +33,17 @@ def main(options: Options) -> None:
     read = vocabulary.decode(ids_1T[0])
     require(bool(read), "No known word is left of the review. Give a text with words in English.")
     source = runs.data_of(folder)
+    rows = _rows(folder, ids_1T)
     print(f"Trained on: {source['source']} — {source['title']} ({folder})\nRead as: {read}\n")
-    print(markdown.table(("model", "probability of positive, by seed"), _rows(folder, ids_1T)))
+    print(markdown.table(("model", "probability of positive, by seed"), rows))
 
 
 def _rows(folder: pathlib.Path, ids_1T: np.ndarray) -> list[tuple[str, str]]:
-    rows = []
-    for model, title in notebook.TITLES.items():
-        values = [_probability(folder, model, seed, ids_1T) for seed in runs.seeds(folder, model)]
-        if values:
-            rows.append((title, ", ".join(f"{value:.3f}" for value in values)))
-    require(bool(rows), f"{folder} holds no finished model. Give the folder of a finished run.")
-    return rows
+    said = {}
+    for model, seed in runs.readable(folder, notebook.TITLES):
+        value = _probability(folder, model, seed, ids_1T)
+        said.setdefault(notebook.TITLES[model], []).append(f"{value:.3f}")
+    return [(title, ", ".join(values)) for title, values in said.items()]
 
 
 def _probability(folder: pathlib.Path, model: str, seed: int, ids_1T: np.ndarray) -> float:

@@ -87,7 +87,8 @@ class Found:
 
     def turned(self, what: str = "share") -> float:
         """Confident predictions turned by a last sentence, in percent; NaN if there are none."""
-        return 100 * self.measured["flips"][what]
+        share = self.measured["flips"][what]
+        return float("nan") if share is None else 100 * share
 
 
 Results = Mapping[str, Sequence[Found]]

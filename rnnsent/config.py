@@ -1,6 +1,7 @@
 """Options of the experiment scripts, and the one way from a command line to a run."""
 
 import dataclasses
+import math
 import pathlib
 import sys
 from collections.abc import Callable
@@ -88,6 +89,14 @@ def require(condition: bool, message: str) -> None:
     """Raises ``UserError(message)`` unless the condition holds."""
     if not condition:
         raise UserError(message)
+
+
+def check_training(epochs: int, batch_size: int, learning_rate: float) -> None:
+    """Raises ``UserError`` for values no training can be run with."""
+    require(epochs >= 1, f"--epochs is {epochs}; it must be at least 1.")
+    require(batch_size >= 1, f"--batch-size is {batch_size}; it must be at least 1.")
+    finite = 0 < learning_rate < math.inf
+    require(finite, f"--learning-rate is {learning_rate}; it must be above 0 and finite.")
 
 
 def first_rows(reviews: Reviews, train: int, test: int) -> Reviews:

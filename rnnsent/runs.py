@@ -3,7 +3,8 @@
 ``<run>/config.json, provenance.json, vocabulary.json, <model>/seed-<s>/…``: the run's files tell of
 the command that wrote last, a seed's own ``config.json`` and ``provenance.json`` of its training. A
 seed's ``result.json`` is written last and at once, so a seed that has one is finished, and an
-interrupted one is trained again.
+interrupted one is trained again. One that diverged is finished too: its ``result.json`` says in
+which epoch, and nothing else is kept of it.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +36,9 @@ ENCODING = ("num_words", "maxlen", "padding", "truncating")
 
 _RECIPE = ("epochs", "batch_size", "learning_rate", "quick")
 """Options that all seeds of a run share."""
+
+ADVICE = "Try a lower --learning-rate, or clip the gradients (optax.clip_by_global_norm)."
+"""What to do about a training that diverged."""
 
 _PACKAGES = ("rnnsent", "jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
 
@@ -127,8 +131,14 @@ def _check_same_run(folder: pathlib.Path, options: Any, reviews: Reviews) -> Non
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes all of a file or nothing of it."""
     partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(content, indent=2, default=_plain) + "\n", encoding="utf-8")
+    partial.write_text(_json(content, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)
+
+
+def _json(content: Any, **options: Any) -> str:
+    """Valid JSON, which has no word for a number that is not finite: such a one is null."""
+    finite = json.loads(json.dumps(content, default=_plain), parse_constant=lambda _: None)
+    return json.dumps(finite, allow_nan=False, **options)
 
 
 def _plain(value: Any) -> Any:
@@ -259,10 +269,38 @@ def seed_folder(run: pathlib.Path, model: str, seed: int) -> pathlib.Path:
 
 
 def seeds(run: pathlib.Path, model: str) -> list[int]:
-    """The finished seeds of a model in a run folder."""
+    """The finished seeds of a model in a run folder, those that diverged among them."""
     found = run.glob(f"{model}/seed-*/result.json")
     numbers = (path.parent.name.removeprefix("seed-") for path in found)
     return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+def readable(run: pathlib.Path, models: Iterable[str]) -> list[tuple[str, int]]:
+    """Model and seed of a run's finished trainings; a line names those that diverged, left out.
+
+    Raises:
+      UserError: if there is none, or all diverged.
+    """
+    places = [(model, seed) for model in models for seed in seeds(run, model)]
+    epochs = {place: diverged(run, *place) for place in places}
+    lost = ", ".join(_told(*place, epoch) for place, epoch in epochs.items() if epoch)
+    left = [place for place, epoch in epochs.items() if not epoch]
+    if lost and not left:
+        raise UserError(f"{run} holds nothing to read: {lost}. {ADVICE}")
+    if not left:
+        raise UserError(f"{run} holds no finished model. Give the folder of a finished run.")
+    if lost:
+        console.say(f"Left out: {lost}.")
+    return left
+
+
+def diverged(run: pathlib.Path, model: str, seed: int) -> int | None:
+    """The epoch in which the loss or the logits of a training ceased to be finite, if they did."""
+    return _read_result(seed_folder(run, model, seed)).get("diverged", {}).get("epoch")
+
+
+def _told(name: str, seed: int, epoch: int) -> str:
+    return f"{name} seed {seed} diverged in epoch {epoch}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,9 +308,9 @@ class Trained:
     """One finished training.
 
     Attributes:
-      result: what ``result.json`` holds: accuracies, losses, times.
+      result: what ``result.json`` holds: accuracies, losses, times; or where it diverged.
       history: per epoch, the training loss and accuracy with dropout on, and the seconds.
-      train_logits_N: of the final state, dropout off.
+      train_logits_N: of the final state, dropout off; none of a training that diverged.
       test_logits_N: likewise; the test split is read this once.
     """
 
@@ -281,15 +319,42 @@ class Trained:
     train_logits_N: np.ndarray
     test_logits_N: np.ndarray
 
+    @property
+    def diverged(self) -> int | None:
+        """The epoch in which the loss or the logits ceased to be finite, if they did."""
+        return self.result.get("diverged", {}).get("epoch")
+
+
+def diverged_text(trained: Iterable[Trained]) -> str:
+    """Which trainings diverged, and when; empty where none did."""
+    lost = [one for one in trained if one.diverged]
+    return ", ".join(_told(one.result["title"], one.result["seed"], one.diverged) for one in lost)
+
+
+def _read_result(folder: pathlib.Path) -> dict[str, Any]:
+    """A training's ``result.json``: what was measured, or the epoch in which it diverged."""
+    path = folder / "result.json"
+    result = read_json(path, "title", "seed", "epochs")
+    if "diverged" not in result:
+        return read_json(path, *_MEASURED)
+    named = result["diverged"]
+    epoch = named.get("epoch") if isinstance(named, dict) else None
+    if not isinstance(epoch, int) or epoch < 1:
+        raise _unreadable(path, "it names no epoch in which the training diverged")
+    return result
+
 
 def load_seed(folder: pathlib.Path) -> Trained:
     """A finished training, as :func:`train_seed` left it; ``UserError`` where it is damaged."""
-    result = read_json(folder / "result.json", "epochs", *_MEASURED)
+    result = _read_result(folder)
+    epochs = result.get("diverged", {}).get("epoch", result["epochs"])
     try:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         history = [json.loads(line) for line in lines]
-        if len(history) != result["epochs"]:
-            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {result['epochs']}")
+        if len(history) != epochs:
+            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {epochs}")
+        if "diverged" in result:
+            return Trained(result, history, np.zeros(0), np.zeros(0))
         # NumPy leaves a file that it opened itself open where it is damaged.
         with (folder / "predictions.npz").open("rb") as file, np.load(file) as arrays:
             logits = [arrays[f"{name}_logits_N"] for name in ("train", "test")]
@@ -302,7 +367,13 @@ def load_seed(folder: pathlib.Path) -> Trained:
 
 
 def load_params(run: pathlib.Path, model: str, seed: int) -> tuple[ModelConfig, int, Any]:
-    """A finished training's configuration, its seed and the trained parameters."""
+    """A finished training's configuration, its seed and the trained parameters.
+
+    Raises:
+      UserError: if it diverged, or cannot be read.
+    """
+    if epoch := diverged(run, model, seed):
+        raise UserError(f"{_told(model, seed, epoch)}, so there is nothing to read. {ADVICE}")
     place = seed_folder(run, model, seed) / "checkpoint"
     config, state = checkpoints.restore(place, training.optimizer())
     return config, seed, state.params
@@ -321,7 +392,8 @@ def train_seed(
 ) -> Trained:
     """Trains one seed into ``folder``, or loads it where it is already there.
 
-    Everything follows from the seed. A seed that was trained by another recipe is a ``UserError``.
+    Everything follows from the seed. A seed that was trained by another recipe is a ``UserError``,
+    one that diverges is finished with the epoch in which it did.
     """
     started = time.perf_counter()
     state = training.create_state(config, optimizer, seed)
@@ -344,12 +416,11 @@ def train_seed(
             progress=_recorder(folder / "metrics.jsonl", progress),
         )
     trained_seconds = time.perf_counter() - started
-    checkpoints.save(folder / "checkpoint", config, state)
     times = {
         "epoch_seconds": [now.seconds for now in epochs_done],
         "training_seconds": trained_seconds,
     }
-    measured = _measure(folder, config, state.params, reviews)
+    measured = _measure(folder, config, state, reviews, epochs_done)
     result = {"title": title, "seed": seed, "epochs": epochs, **measured, **times}
     write_json(folder / "result.json", result)
     return load_seed(folder)
@@ -360,13 +431,14 @@ def _recipe(
 ) -> dict[str, Any]:
     """All that a training follows from, besides the data, as JSON holds it."""
     rate = getattr(state.opt_state, "hyperparams", {}).get("learning_rate")
-    return {
-        "model": dataclasses.asdict(config) | {"features": list(config.features)},
+    recipe = {
+        "model": dataclasses.asdict(config),
         "seed": seed,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": None if rate is None else float(str(np.float32(rate))),
     }
+    return json.loads(_json(recipe))
 
 
 def _check_same_recipe(folder: pathlib.Path, recipe: dict[str, Any]) -> None:
@@ -383,15 +455,26 @@ def _check_same_recipe(folder: pathlib.Path, recipe: dict[str, Any]) -> None:
 _MEASURED = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "epoch_seconds")
 
 
-def _measure(folder: pathlib.Path, config: ModelConfig, params: Any, reviews: Reviews) -> dict:
-    """Metrics of a final state on both splits; its logits go to ``predictions.npz``.
+def _measure(
+    folder: pathlib.Path,
+    config: ModelConfig,
+    state: training.TrainState,
+    reviews: Reviews,
+    history: Sequence[training.Progress],
+) -> dict[str, Any]:
+    """Metrics of a final state on both splits, after the checkpoint and ``predictions.npz``.
 
-    This is the one place where a training's test split is read.
+    Of a training that diverged there is only the epoch: a logit that is no number would count as
+    "negative" and make a plausible accuracy. This is the one place where a training's test split
+    is read.
     """
     parts = {"train": reviews.train, "test": reviews.test}
-    logits = {n: training.predict(config, params, part.ids_NT) for n, part in parts.items()}
-    np.savez(folder / "predictions.npz", **{f"{n}_logits_N": a for n, a in logits.items()})
+    logits = {n: training.predict(config, state.params, part.ids_NT) for n, part in parts.items()}
     names = {name: reviews.provenance[name] for name in ("source", "title", "test_title")}
+    if not all(np.isfinite(a).all() for a in (history[-1].loss, *logits.values())):
+        return {"data": names, "diverged": {"epoch": history[-1].epoch}}
+    checkpoints.save(folder / "checkpoint", config, state)
+    np.savez(folder / "predictions.npz", **{f"{n}_logits_N": a for n, a in logits.items()})
     accuracy = {
         f"{n}_accuracy": evaluation.accuracy(logits[n], part.label_N) for n, part in parts.items()
     }
@@ -414,6 +497,6 @@ def _recorder(path: pathlib.Path, progress):
                 "reviews_per_second": now.rows / now.seconds,
             }
             with path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(_json(line) + "\n")
 
     return record

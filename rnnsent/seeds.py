@@ -130,7 +130,7 @@ def fit(
 
     Returns:
       Per seed the state after the last step and, per epoch, the progress at its end; ``seconds``
-      are those of all seeds.
+      are those of all seeds. An epoch in which no seed's loss is finite is the last one.
 
     Raises:
       ValueError: for no states, or states after different numbers of steps.

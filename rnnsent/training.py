@@ -8,6 +8,7 @@ losses are weighted sums over rows, and dropout is drawn per row of the whole ba
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -391,7 +392,8 @@ def fit(
       progress: called every few steps.
 
     Returns:
-      The state after the last step and, per epoch, the progress at its end.
+      The state after the last step and, per epoch, the progress at its end. An epoch whose loss is
+      not finite is the last one.
     """
     devices = mesh()
     layout = plan(batch_size, devices.size, micro_batch or default_micro_batch(config))
@@ -426,7 +428,8 @@ def run_epochs(
     """Runs epochs of some steps each, reporting progress.
 
     Every epoch takes one ``order(state, epoch)``, which ``advance(state, order, start, stop)``
-    trains on stretch by stretch.
+    trains on stretch by stretch. An epoch in which no seed's loss is finite is the last one, for no
+    later step brings it back.
 
     Returns:
       The state after the last step and, per epoch, the progress of every seed at its end.
@@ -440,6 +443,8 @@ def run_epochs(
             state, totals = advance(state, taken, start, stop)
             meter.add(stop, totals)
         history.append(meter.end())
+        if not any(math.isfinite(now.loss) for now in history[-1]):
+            break
     return state, history
 
 

@@ -118,6 +118,13 @@ def test_the_gap_splits_into_cell_and_recipe():
     assert "not its" in report.split(found, comparable=False)
 
 
+def test_flips_of_no_confident_prediction_are_no_number():
+    """As they are read back: JSON has null for it."""
+    found = training(0.5)
+    found.measured["flips"] = {"confident": 0, "share": None, "moved": None, "neutral": None}
+    assert np.isnan(found.turned()) and np.isnan(found.turned("neutral"))
+
+
 @pytest.mark.parametrize("plain, said", [(0.86, "none of them"), (0.7, "all of them")])
 def test_a_share_outside_of_the_gap_is_said_in_words(plain, said):
     text = report.split(results(AS_MEASURED | {"simple_rnn-plain": plain}), comparable=True)

@@ -23,9 +23,9 @@ def toy():
     return data.load("toy", num_words=60, maxlen=12)
 
 
-def train(folder, toy, epochs=2):
+def train(folder, toy, epochs=2, adam=ADAM):
     return runs.train_seed(
-        folder, "toy RNN", CONFIG, ADAM, toy, seed=3, epochs=epochs, batch_size=512
+        folder, "toy RNN", CONFIG, adam, toy, seed=3, epochs=epochs, batch_size=512
     )
 
 
@@ -67,6 +67,51 @@ def refuse_damaged(folder):
                 runs.load_seed(folder)
         (folder / name).write_bytes(whole)
     runs.load_seed(folder)
+
+
+def strictly(text):
+    """What is read of JSON that must be valid: no bare NaN."""
+    return json.loads(text, parse_constant=pytest.fail)
+
+
+def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, capsys):
+    folder = runs.seed_folder(tmp_path, "simple_rnn", 3)
+    reckless = optimizer(1e30)
+    trained = train(folder, toy, adam=reckless)
+    before = (folder / "result.json").stat().st_mtime_ns
+    assert train(folder, toy, adam=reckless).diverged == trained.diverged == 1
+    assert (folder / "result.json").stat().st_mtime_ns == before
+    result = strictly((folder / "result.json").read_text())
+    assert result["diverged"] == {"epoch": 1} and not [n for n in result if "accuracy" in n]
+    (line,) = (folder / "metrics.jsonl").read_text().splitlines()
+    assert strictly(line)["loss"] is None
+    assert runs.diverged_text([trained]) == "toy RNN seed 3 diverged in epoch 1"
+    with pytest.raises(UserError, match="seed 3 diverged in epoch 1.*lower --learning-rate"):
+        runs.load_params(tmp_path, "simple_rnn", 3)
+    with pytest.raises(UserError, match="seed 3 diverged in epoch 1.*lower --learning-rate"):
+        runs.readable(tmp_path, ["simple_rnn", "lstm"])
+    train(runs.seed_folder(tmp_path, "lstm", 3), toy)
+    assert runs.readable(tmp_path, ["simple_rnn", "lstm"]) == [("lstm", 3)]
+    assert capsys.readouterr().err.endswith("Left out: simple_rnn seed 3 diverged in epoch 1.\n")
+    for damage in (3, {}, {"epoch": None}, {"epoch": 0}):
+        runs.write_json(folder / "result.json", result | {"diverged": damage})
+        with pytest.raises(UserError, match="result.json cannot be read"):
+            runs.load_seed(folder)
+
+
+def test_logits_that_are_no_numbers_are_not_counted_as_negative(tmp_path, toy, monkeypatch):
+    def nowhere(config, params, ids_NT):
+        return np.full(len(ids_NT), np.nan, np.float32)
+
+    monkeypatch.setattr(runs.training, "predict", nowhere)
+    trained = train(tmp_path, toy)
+    assert trained.diverged == 2 and len(trained.history) == 2
+    assert not (tmp_path / "predictions.npz").exists()
+
+
+def test_json_has_null_for_what_is_no_number(tmp_path):
+    runs.write_json(tmp_path / "a.json", {"x": [np.float64("nan"), np.array([1.5, np.inf])]})
+    assert strictly((tmp_path / "a.json").read_text()) == {"x": [None, [1.5, None]]}
 
 
 def test_the_test_split_is_read_once_when_training_has_ended(tmp_path, toy, monkeypatch):

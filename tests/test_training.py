@@ -60,6 +60,25 @@ def test_everything_random_follows_from_the_seed(toy):
     assert first.loss == again.loss != other.loss
 
 
+def test_a_training_that_diverges_ends_with_that_epoch(toy):
+    reckless = optimizer(1e30)
+    state = create_state(CONFIG, reckless, 0)
+    part = (toy.train.ids_NT[:100], toy.train.label_N[:100])
+    state, history = fit(CONFIG, reckless, state, *part, epochs=3, batch_size=32)
+    assert [now.epoch for now in history] == [1] and not np.isfinite(history[0].loss)
+    assert int(state.step) == 4
+
+
+def test_seeds_go_on_while_the_loss_of_one_is_finite():
+    losses = {1: (1.0, np.nan), 2: (1.0, np.nan), 3: (np.inf, np.nan), 4: (1.0, 1.0)}
+
+    def advance(epoch, taken, start, stop):
+        return epoch + 1, training.Totals(np.array(losses[epoch + 1]), np.ones(2), np.ones(2))
+
+    state, history = training.run_epochs(lambda *_: None, advance, 0, range(4), 1, None)
+    assert state == 3 and len(history) == 3
+
+
 @pytest.mark.parametrize("padding", ["pre", "post"])
 def test_where_the_padding_stands_changes_nothing(toy, padding):
     """The toy task pads on either side and in between; the same words give the same training."""

@@ -93,7 +93,8 @@ def agreement(models: Models) -> str:
     for i, first in enumerate(titles):
         for second in titles[i + 1 :]:
             pairs = list(zip(models[first], models[second], strict=False))
-            rows.append((f"{first} and {second}, same seed", *_agree(pairs)))
+            if pairs:
+                rows.append((f"{first} and {second}, same seed", *_agree(pairs)))
         seeds = models[first]
         pairs = [(a, b) for j, a in enumerate(seeds) for b in seeds[j + 1 :]]
         if pairs:

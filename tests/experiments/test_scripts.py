@@ -116,6 +116,7 @@ def test_a_run_is_gone_on_with_by_its_own_options_only(
         ("experiments.evaluate nothing", "cannot be read"),
         ("experiments.claims --seeds", "seeds"),
         ("experiments.claims --epochs 0", "at least 1"),
+        ("experiments.claims --data toy --learning-rate inf", "above 0 and finite"),
         ("experiments.inspect nothing --review 1", "nothing"),
         ("experiments.inspect --review 1 --text words", "either"),
         ("experiments.inspect --text words", "no finished run"),
