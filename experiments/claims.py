@@ -18,7 +18,7 @@ from rich.markdown import Markdown
 
 from rnnsent import analysis, console, data, devices, evaluation, notebook, runs, training
 from rnnsent.claims import CHANGED, CONDITIONS, Found, Results, criteria
-from rnnsent.config import DataOptions, check_training, cli, first_rows, require
+from rnnsent.config import DataOptions, check_training, cli, first_rows
 from rnnsent.model import PRESETS, ModelConfig, summary
 from rnnsent.report import cards, markdown, page, statistics
 from rnnsent.report import claims as draw
@@ -55,9 +55,7 @@ class Options(DataOptions):
     """Go on with this run folder: what it holds already is not done again."""
 
     def __post_init__(self):
-        check_training(self.epochs, self.batch_size, self.learning_rate)
-        require(bool(self.seeds) and min(self.seeds) >= 0, "--seeds needs values of 0 or above.")
-        require(len(set(self.seeds)) == len(self.seeds), "--seeds names one value twice.")
+        check_training(self.seeds, self.epochs, self.batch_size, self.learning_rate)
 
 
 def main(options: Options) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from rnnsent import console, data, devices, evaluation, notebook, runs, training
-from rnnsent.config import DataOptions, check_training, cli, first_rows, require
+from rnnsent.config import DataOptions, check_training, check_unique, cli, first_rows
 from rnnsent.model import PRESETS, ModelConfig, summary
 from rnnsent.report import cards, figures, markdown, page, statistics
 
@@ -44,13 +44,8 @@ class Options(DataOptions):
     """Go on with this run folder: seeds it holds already are not trained again."""
 
     def __post_init__(self):
-        check_training(self.epochs, self.batch_size, self.learning_rate)
-        for name in ("models", "seeds"):
-            values = getattr(self, name)
-            require(bool(values), f"--{name} needs at least one value.")
-            require(len(set(values)) == len(values), f"--{name} names one value twice.")
-        require(min(self.seeds) >= 0, "--seeds must be 0 or above.")
-        require(max(self.seeds) < 2**31, "--seeds must be below 2,147,483,648.")
+        check_unique("models", self.models)
+        check_training(self.seeds, self.epochs, self.batch_size, self.learning_rate)
         runs.check_place(self.out, self.run)
 
 

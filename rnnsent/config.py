@@ -4,8 +4,8 @@ import dataclasses
 import math
 import pathlib
 import sys
-from collections.abc import Callable
-from typing import Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
 import tyro
 
@@ -91,8 +91,20 @@ def require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
-def check_training(epochs: int, batch_size: int, learning_rate: float) -> None:
+def check_unique(option: str, values: Sequence[Any]) -> None:
+    """Raises ``UserError`` unless an option has at least one value and none twice."""
+    require(bool(values), f"--{option} needs at least one value.")
+    require(len(set(values)) == len(values), f"--{option} names one value twice.")
+
+
+def check_training(
+    seeds: Sequence[int], epochs: int, batch_size: int, learning_rate: float
+) -> None:
     """Raises ``UserError`` for values no training can be run with."""
+    check_unique("seeds", seeds)
+    require(min(seeds) >= 0, "--seeds must be 0 or above.")
+    # A key takes 32 bits of a seed: a larger one would be another seed's training once more.
+    require(max(seeds) < 2**31, "--seeds must be below 2,147,483,648.")
     require(epochs >= 1, f"--epochs is {epochs}; it must be at least 1.")
     require(batch_size >= 1, f"--batch-size is {batch_size}; it must be at least 1.")
     finite = 0 < learning_rate < math.inf
