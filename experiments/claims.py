@@ -67,9 +67,16 @@ def main(options: Options) -> None:
     if options.quick:
         reviews = first_rows(reviews, *QUICK_ROWS)
     provenance = runs.provenance(reviews)
-    console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-    folder = runs.open_folder(options, reviews, provenance, "claims")
-    console.say(f"If interrupted, go on with the same options and --run {folder}")
+    with runs.open_folder(options, reviews, provenance, "claims") as folder:
+        console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
+        console.say(f"If interrupted, go on with the same options and --run {folder}")
+        _train_and_report(options, reviews, provenance, folder)
+
+
+def _train_and_report(
+    options: Options, reviews: data.Reviews, provenance: dict[str, Any], folder: pathlib.Path
+) -> None:
+    """All conditions, and the report on what did not diverge; ends with code 1 if some did."""
     found = {name: [] for name in CONDITIONS}
     # One object, so that the seeds share what is compiled.
     optimizer = training.optimizer(options.learning_rate)

@@ -58,9 +58,16 @@ def main(options: Options) -> None:
     if options.quick:
         reviews = first_rows(reviews, *QUICK_ROWS)
     provenance = runs.provenance(reviews)
-    console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-    folder = runs.open_folder(options, reviews, provenance, "compare")
-    console.say(f"If interrupted, go on with the same options and --run {folder}")
+    with runs.open_folder(options, reviews, provenance, "compare") as folder:
+        console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
+        console.say(f"If interrupted, go on with the same options and --run {folder}")
+        _train_and_report(options, reviews, provenance, folder)
+
+
+def _train_and_report(
+    options: Options, reviews: data.Reviews, provenance: dict[str, Any], folder: pathlib.Path
+) -> None:
+    """All models, and the report on what did not diverge; ends with code 1 if some did."""
     trained = _train(options, reviews, folder)
     lost = runs.diverged_text(one for seeds in trained.values() for one in seeds)
     trained = _finite(trained)

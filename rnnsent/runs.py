@@ -7,6 +7,7 @@ interrupted one is trained again. One that diverged is finished too: its ``resul
 which epoch, and nothing else is kept of it.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
@@ -19,14 +20,14 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import optax
 
-from rnnsent import checkpoints, console, evaluation, training
+from rnnsent import checkpoints, console, evaluation, locks, training
 from rnnsent.data import Reviews, Vocabulary
 from rnnsent.errors import UserError
 from rnnsent.model import ModelConfig
@@ -75,41 +76,61 @@ def check_place(out: pathlib.Path, run: pathlib.Path | None) -> None:
         raise UserError(f"{above} is no folder. Choose another one with {option}.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise UserError(f"{above} may not be written to. Choose another folder with {option}.")
-    if run is not None and run.exists() and any(run.iterdir()) and not _holds_a_run(run):
+    if run is not None and run.exists() and not _empty(run) and not _holds_a_run(run):
         raise UserError(f"{run} is not empty and holds no run. Leave out --run to start anew.")
+
+
+def _empty(folder: pathlib.Path) -> bool:
+    return all(path.name == locks.NAME for path in folder.iterdir())
 
 
 def _holds_a_run(folder: pathlib.Path) -> bool:
     return all((folder / name).is_file() for name in ("config.json", "provenance.json"))
 
 
+@contextlib.contextmanager
 def open_folder(
     options: Any, reviews: Reviews, provenance: dict[str, Any], name: str
-) -> pathlib.Path:
+) -> Iterator[pathlib.Path]:
     """The folder that ``options.run`` names, or a new one under ``options.out``, ready for seeds.
 
-    Configuration, provenance and vocabulary are written into it.
+    Configuration, provenance and vocabulary are written into it. Inside of the context no other
+    process opens it.
 
     Raises:
-      UserError: if it cannot be written to, or holds a run on other data or by another recipe.
+      UserError: if it cannot be written to, holds a run on other data or by another recipe, or is
+        another process's.
     """
     check_place(options.out, options.run)
-    folder = options.run
-    if folder is None:
-        folder = new_folder(options.out, f"{name}-{reviews.provenance['source']}")
-    elif folder.exists() and _holds_a_run(folder):
-        _check_same_run(folder, options, reviews)
-    try:
+    folder = options.run or new_folder(options.out, f"{name}-{reviews.provenance['source']}")
+    with _writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", options)
-        write_json(folder / "provenance.json", provenance)
-        encoding = {n: getattr(options, n) for n in ENCODING}
-        save_vocabulary(folder, reviews.vocabulary, encoding)
+    with locks.alone(folder):
+        if _holds_a_run(folder):
+            _check_same_run(folder, options, reviews)
+        with _writing_to(folder):
+            _describe(folder, options, reviews, provenance)
+        yield folder
+
+
+@contextlib.contextmanager
+def _writing_to(folder: pathlib.Path) -> Iterator[None]:
+    """Makes a ``UserError`` of what the system refuses to write."""
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"Cannot write to {folder}: {error.strerror}. Choose another folder."
         ) from error
-    return folder
+
+
+def _describe(
+    folder: pathlib.Path, options: Any, reviews: Reviews, provenance: dict[str, Any]
+) -> None:
+    write_json(folder / "config.json", options)
+    write_json(folder / "provenance.json", provenance)
+    encoding = {n: getattr(options, n) for n in ENCODING}
+    save_vocabulary(folder, reviews.vocabulary, encoding)
 
 
 def _check_same_run(folder: pathlib.Path, options: Any, reviews: Reviews) -> None:

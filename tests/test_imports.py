@@ -21,7 +21,7 @@ RANK = {
             ("interop", "evaluation"),
             ("verdicts",),
             ("training",),
-            ("checkpoints", "seeds"),
+            ("checkpoints", "seeds", "locks"),
             ("analysis", "costs"),
             ("peers",),
             ("runs",),

@@ -213,6 +213,21 @@ class Options(config.DataOptions):
     quick: bool = False
 
 
+def opened(options, reviews):
+    with runs.open_folder(options, reviews, runs.provenance(reviews), "test") as folder:
+        return folder
+
+
+def test_a_run_is_for_one_process_at_a_time(tmp_path, toy):
+    options = Options(num_words=60, maxlen=12, run=tmp_path / "run")
+    with runs.open_folder(options, toy, runs.provenance(toy), "test") as folder:
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        with pytest.raises(UserError, match=f"Another process works on {folder}"):
+            opened(dataclasses.replace(options, epochs=3), toy)
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert opened(options, toy) == folder
+
+
 def test_a_place_that_cannot_take_a_run_is_refused_at_once(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "other").mkdir()
@@ -224,23 +239,25 @@ def test_a_place_that_cannot_take_a_run_is_refused_at_once(tmp_path):
             runs.check_place(tmp_path, place)
     with pytest.raises(UserError, match="holds no run"):
         runs.check_place(tmp_path, tmp_path / "other")
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / ".lock").write_text("")  # by a process that came no further
+    runs.check_place(tmp_path, tmp_path / "left")
     runs.check_place(tmp_path / "new" / "deep", None)
     runs.check_place(tmp_path / "file", tmp_path / "new")
 
 
 def test_a_run_goes_on_with_its_own_data_and_recipe_only(tmp_path, toy):
     options = Options(num_words=60, maxlen=12, out=tmp_path)
-    folder = runs.open_folder(options, toy, runs.provenance(toy), "test")
+    folder = opened(options, toy)
     assert folder.name.startswith("test-toy-") and runs.data_of(folder) == toy.provenance
     again = dataclasses.replace(options, run=folder)
-    assert runs.open_folder(again, toy, runs.provenance(toy), "test") == folder
+    assert opened(again, toy) == folder
     for change in ({"epochs": 3}, {"quick": True}):
         with pytest.raises(UserError, match="holds a run with (epochs 2, not 3|quick False)"):
-            other = dataclasses.replace(again, **change)
-            runs.open_folder(other, toy, runs.provenance(toy), "test")
+            opened(dataclasses.replace(again, **change), toy)
     longer = data.load("toy", num_words=60, maxlen=13)
     with pytest.raises(UserError, match="holds a run on other data .toy task"):
-        runs.open_folder(again, longer, runs.provenance(longer), "test")
+        opened(again, longer)
     for content in ("{}", '{"data": 3}', '{"data": {}}', "["):
         (folder / "provenance.json").write_text(content)
         with pytest.raises(UserError, match="provenance.json cannot be read"):

@@ -36,10 +36,10 @@ def options(tmp_path):
 def finished(options):
     """A run with one tiny model."""
     reviews = options.load()
-    folder = runs.open_folder(options, reviews, runs.provenance(reviews), "test")
-    place = runs.seed_folder(folder, "simple_rnn", 0)
     recipe = {"seed": 0, "epochs": 1, "batch_size": 512}
-    runs.train_seed(place, "SimpleRNN", TINY, training.optimizer(), reviews, **recipe)
+    with runs.open_folder(options, reviews, runs.provenance(reviews), "test") as folder:
+        place = runs.seed_folder(folder, "simple_rnn", 0)
+        runs.train_seed(place, "SimpleRNN", TINY, training.optimizer(), reviews, **recipe)
     return folder
 
 
