@@ -7,7 +7,7 @@ that is no finite number is None.
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ from rnnsent.memory import MemoryCurves
 
 NAME = "record.json"
 """The record's file in a run folder."""
+
+Label = Literal[0, 1]
+"""1 is positive, 0 negative."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,10 +134,14 @@ class Training(Part, frozen=True, kw_only=True):
     """
 
     seed: int
-    epochs: tuple[Epoch, ...]
+    epochs: Annotated[tuple[Epoch, ...], msgspec.Meta(min_length=1)]
     seconds: float
     diverged: int | None = None
     measured: Measured | None = None
+
+    def __post_init__(self):
+        if (self.diverged is None) == (self.measured is None):
+            raise ValueError("a training has either diverged or figures")
 
 
 class Summary(Part, frozen=True, kw_only=True):
@@ -189,6 +196,10 @@ class Entrant(Part, frozen=True, kw_only=True):
     parameters: int
     trainings: tuple[Training, ...]
     summary: Summary | None
+
+    def __post_init__(self):
+        if bool(self.finished) != (self.summary is not None):
+            raise ValueError(f"{self.name} has a summary just where a training has finished")
 
     @property
     def finished(self) -> list[Training]:
@@ -284,8 +295,8 @@ class Reading(Part, frozen=True, kw_only=True):
     missing: float
 
     @property
-    def label(self) -> int:
-        """1 for positive, 0 for negative."""
+    def label(self) -> Label:
+        """The side it says."""
         return int(self.probability > 0.5)
 
 
@@ -303,10 +314,15 @@ class Review(Part, frozen=True, kw_only=True):
 
     number: int
     row: int
-    truth: int
+    truth: Label
     words: tuple[str, ...]
-    readings: tuple[Reading, ...]
-    printed: dict[str, int]
+    readings: Annotated[tuple[Reading, ...], msgspec.Meta(min_length=1, max_length=2)]
+    printed: dict[str, Label]
+
+    def __post_init__(self):
+        parts = [p for r in self.readings for p in (r.contribution, r.left_out, r.trajectory)]
+        if any(len(part) != len(self.words) for part in parts):
+            raise ValueError(f"a reading of review {self.number} has not one figure per word")
 
 
 class Sample(Part, frozen=True, kw_only=True):
@@ -390,7 +406,7 @@ def write(record: Record, folder: pathlib.Path) -> pathlib.Path:
     """Writes a record into a run folder, whole or not at all; returns the file."""
     path = folder / NAME
     partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    partial.write_bytes(msgspec.json.encode(record) + b"\n")
     os.replace(partial, path)
     return path
 
