@@ -3,9 +3,12 @@
 They are as narrow as a phone needs them: panels one below another, legends below the panels.
 """
 
+import io
+import itertools
 import pathlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,8 +17,18 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnsent.evaluation import Calibration
 
-_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900")
+_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900", "#4f9d9d", "#a05070", "#6b6b6b")
 _WIDTH = 5.6
+
+File = pathlib.Path | BinaryIO
+"""Where a figure is written; what is no path gets a PNG."""
+
+
+def png(draw: Callable[..., None], *arguments: Any, **options: Any) -> bytes:
+    """The image that a function of this module draws; its ``path`` is left out."""
+    file = io.BytesIO()
+    draw(*arguments, path=file, **options)
+    return file.getvalue()
 
 
 def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
@@ -24,7 +37,7 @@ def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
 
 
-def _finish(figure: Figure, axes: Axes, caption: str, path: pathlib.Path) -> None:
+def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
     """The legend of one of the panels below all, the caption above, and into the file."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if len(labels) > 3 else len(labels)
@@ -35,9 +48,7 @@ def _finish(figure: Figure, axes: Axes, caption: str, path: pathlib.Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-def curves(
-    histories: Mapping[str, Sequence[Sequence[dict]]], path: pathlib.Path, caption: str
-) -> None:
+def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, caption: str) -> None:
     """Training loss and accuracy by epoch: the seeds' mean, and a band from lowest to highest.
 
     Args:
@@ -47,7 +58,9 @@ def curves(
     """
     figure, panels = _stacked(2, 2.7, sharex=True)
     for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
-        for colour, (title, seeds) in zip(_COLOURS, histories.items(), strict=False):
+        for colour, (title, seeds) in zip(
+            itertools.cycle(_COLOURS), histories.items(), strict=False
+        ):
             values = [[epoch[name] for epoch in seed] for seed in seeds]
             epochs = range(1, len(values[0]) + 1)
             at_epoch = list(zip(*values, strict=True))
@@ -66,12 +79,14 @@ def curves(
 def accuracies(
     values: Mapping[str, Sequence[float]],
     references: Mapping[str, float],
-    path: pathlib.Path,
+    path: File,
     caption: str,
 ) -> None:
     """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
     figure, (axes,) = _stacked(1, 3.2)
-    for x, (colour, (title, seeds)) in enumerate(zip(_COLOURS, values.items(), strict=False)):
+    for x, (colour, (title, seeds)) in enumerate(
+        zip(itertools.cycle(_COLOURS), values.items(), strict=False)
+    ):
         axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
         if title in references:
@@ -92,13 +107,11 @@ def accuracies(
     figure.savefig(path, dpi=150)
 
 
-def reliability(
-    values: Mapping[str, Sequence[Calibration]], path: pathlib.Path, caption: str
-) -> None:
+def reliability(values: Mapping[str, Sequence[Calibration]], path: File, caption: str) -> None:
     """Share of positive reviews against predicted probability: a thin line per seed."""
     figure, (axes,) = _stacked(1, 4.2)
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
-    for colour, (title, seeds) in zip(_COLOURS, values.items(), strict=False):
+    for colour, (title, seeds) in zip(itertools.cycle(_COLOURS), values.items(), strict=False):
         for i, one in enumerate(seeds):
             label = {"label": title} if i == 0 else {}
             axes.plot(
@@ -116,7 +129,7 @@ def reliability(
 
 def memory(
     panels: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
-    path: pathlib.Path,
+    path: File,
     caption: str,
     colours: Mapping[str, int],
 ) -> None:
@@ -147,7 +160,7 @@ def memory(
 
 def lines(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]]],
-    path: pathlib.Path,
+    path: File,
     xlabel: str,
     caption: str,
 ) -> None:
@@ -157,7 +170,9 @@ def lines(
     """
     figure, rows = _stacked(len(panels), 2.6, sharex=True)
     for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
-        for colour, (title, (x, seeds)) in zip(_COLOURS, curves.items(), strict=False):
+        for colour, (title, (x, seeds)) in zip(
+            itertools.cycle(_COLOURS), curves.items(), strict=False
+        ):
             y = np.asarray(seeds, float)
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
