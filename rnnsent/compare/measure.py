@@ -57,12 +57,6 @@ class Subject:
     model: SentimentClassifier
     trained: Sequence[Finished]
 
-    @classmethod
-    def of(cls, recipe: Recipe, trained: Sequence[runs.Trained], reviews: Reviews) -> "Subject":
-        """A recipe that this command named, and what is in the run folder of it."""
-        model = recipe.classifier(reviews.encoding.num_words)
-        return cls(recipe, model, [_finished(one) for one in trained])
-
     @property
     def name(self) -> str:
         return self.recipe.name
@@ -70,6 +64,28 @@ class Subject:
     def finite(self) -> dict[int, Finished]:
         """By seed, the trainings that did not diverge."""
         return {one.seed: one for one in self.trained if one.diverged is None}
+
+
+def subjects(
+    chosen: Sequence[Recipe], trained: Sequence[Sequence[runs.Trained]], reviews: Reviews
+) -> list[Subject]:
+    """Recipes that this command named, and their finished trainings with the parameters.
+
+    Raises:
+      SystemExit: if all of them diverged.
+    """
+    every = [one for many in trained for one in many]
+    if all(one.diverged for one in every):
+        lost = runs.diverged_text(every)
+        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+    return [
+        Subject(
+            recipe,
+            recipe.classifier(reviews.encoding.num_words),
+            [_finished(one) for one in many],
+        )
+        for recipe, many in zip(chosen, trained, strict=True)
+    ]
 
 
 def _finished(trained: runs.Trained) -> Finished:

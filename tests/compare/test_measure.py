@@ -6,7 +6,7 @@ import optax
 import pytest
 from compare import made
 
-from rnnsent import data, evaluation, inference, readings, recipes, training
+from rnnsent import data, evaluation, inference, readings, recipes, runs, training
 from rnnsent.compare import measure, record
 from rnnsent.comparison import holm
 from rnnsent.data import PAD
@@ -154,3 +154,22 @@ def test_the_sample_is_the_notebooks_choice_read_word_by_word(reviews, trained, 
     (logit,) = inference.predict(MODEL, params, ids_T[None])
     assert review.readings[0].probability == pytest.approx(evaluation.probability(logit), abs=1e-6)
     assert (ids_T != PAD).sum() >= len(review.words)
+
+
+def test_finished_trainings_of_a_run_folder_are_subjects(reviews, tmp_path):
+    recipe = msgspec.structs.replace(
+        recipes.SHIPPED["notebook-simple-rnn"], name="tiny", features=(4,), head=3,
+        embedding_size=4, epochs=1,
+    )  # fmt: skip
+    trained = runs.train(tmp_path, recipe, [0], reviews)
+    (subject,) = measure.subjects([recipe], [trained], reviews)
+    (one,) = subject.trained
+    assert one.first_fit_accuracy == trained[0].result.fits[0].test_accuracy
+    assert len(one.epochs) == 2 and subject.model.features == (4,)
+    logits_N = inference.predict(subject.model, one.params, reviews.test.ids_NT)
+    np.testing.assert_allclose(logits_N, one.test_logits_N, atol=1e-5)
+    lost = dataclasses.replace(
+        trained[0], result=msgspec.structs.replace(trained[0].result, fits=(), diverged=1)
+    )
+    with pytest.raises(SystemExit, match="nothing is left to report"):
+        measure.subjects([recipe], [[lost]], reviews)
