@@ -102,7 +102,7 @@ class SentimentClassifier(nn.Module):
         return self.embedding(ids_BT), ids_BT != 0 if mask is None else mask
 
     def read(self, x_BTE: Array, mask: Array | None = None, **options: Any) -> Array:
-        """Logits (B,) of embedded reviews; ``options`` as :class:`rnnsent.layers.Recurrent` takes them."""
+        """Logits (B,) of embedded reviews; ``options`` as ``Recurrent.__call__`` takes them."""
         carry, _ = self.recurrent(x_BTE, mask, sequences=False, **options)
         return self.classify(carry[0])
 
