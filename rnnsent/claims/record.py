@@ -1,0 +1,126 @@
+"""The claims as data: what was trained, measured and decided; pages are drawn from it alone."""
+
+import os
+import pathlib
+from typing import Any
+
+import msgspec
+
+from rnnsent.claims.criteria import Criterion, Tests
+from rnnsent.claims.measure import Found
+from rnnsent.errors import UserError
+from rnnsent.evaluation import Calibration, Group
+from rnnsent.readings import Review
+
+NAME = "record.json"
+"""The record's file in the claims' part of a run folder."""
+FORMAT = 1
+"""Goes up where a record of old cannot be read any more."""
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One condition, or a further recipe, over its seeds.
+
+    Attributes:
+      title: in texts and tables.
+      recipe: name of the recipe.
+      recurrent_dropout: of the recipe.
+      parameters: their number.
+      printed: accuracy that the notebook printed of what may have been trained like this; None
+        where there is none, or on other reviews.
+      interval: 95% interval of the first seed's test accuracy, over reviews.
+      calibration: on the test reviews, per seed.
+      groups: parts of the test reviews by what tells them apart, accuracies are means over seeds.
+      found: per seed.
+    """
+
+    title: str
+    recipe: str
+    recurrent_dropout: float
+    parameters: int
+    printed: float | None
+    interval: tuple[float, float]
+    calibration: tuple[Calibration, ...]
+    groups: dict[str, tuple[Group, ...]]
+    found: tuple[Found, ...]
+
+
+class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often two trainings say the same of a review: means over ``pairs`` of them.
+
+    ``kappa`` is None where every pair says one thing of all reviews.
+    """
+
+    of: str
+    pairs: int
+    share: float
+    kappa: float | None
+
+
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the notebook's claims, what would have to be true, and what follows."""
+
+    statement: str
+    verdict: str
+    criteria: tuple[Criterion, ...]
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of the claims.
+
+    Attributes:
+      provenance: of the command, see :func:`rnnsent.runs.provenance`.
+      test_title: what an accuracy on the test reviews is called.
+      comparable: whether these are the notebook's test reviews.
+      seeds: with which all conditions were trained and none diverged.
+      lost: trainings that diverged, in words; empty where none did.
+      rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
+      tests: see :data:`rnnsent.claims.criteria.Tests`.
+      agreement: between the rows' predictions.
+      claims: in the notebook's order.
+      chosen: whose readings the reviews show, in words.
+      reviews: the notebook's twenty, read by the chosen.
+    """
+
+    provenance: dict[str, Any]
+    test_title: str
+    comparable: bool
+    seeds: tuple[int, ...]
+    lost: str
+    rows: dict[str, Row]
+    tests: Tests
+    agreement: tuple[Agreement, ...]
+    claims: tuple[Claim, ...]
+    chosen: tuple[str, ...]
+    reviews: tuple[Review, ...]
+    format: int = FORMAT
+
+
+def write(folder: pathlib.Path, record: Record) -> None:
+    """Into ``folder/record.json``, all of it or nothing."""
+    _replace(folder / NAME, msgspec.json.encode(record))
+
+
+def _replace(path: pathlib.Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(content + b"\n")
+    os.replace(partial, path)
+
+
+def read(folder: pathlib.Path) -> Record:
+    """The record of a run folder, or of the claims' part of one.
+
+    Raises:
+      UserError: if there is none, or it cannot be read.
+    """
+    places = [folder / "claims" / NAME, folder / NAME]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise UserError(f"{folder} holds no claims. Give the folder of a finished run of theirs.")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Record)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}). Run the claims again with --run to write it anew."
+        ) from error
