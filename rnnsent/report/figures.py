@@ -3,6 +3,7 @@
 They are as narrow as a phone needs them: panels one below another, legends below the panels.
 """
 
+import itertools
 import pathlib
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnsent.evaluation import Calibration
 
-_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900")
+_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900", "#4f9d9d", "#a05070", "#6b6b6b")
 _WIDTH = 5.6
 
 
@@ -47,7 +48,9 @@ def curves(
     """
     figure, panels = _stacked(2, 2.7, sharex=True)
     for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
-        for colour, (title, seeds) in zip(_COLOURS, histories.items(), strict=False):
+        for colour, (title, seeds) in zip(
+            itertools.cycle(_COLOURS), histories.items(), strict=False
+        ):
             values = [[epoch[name] for epoch in seed] for seed in seeds]
             epochs = range(1, len(values[0]) + 1)
             at_epoch = list(zip(*values, strict=True))
@@ -71,7 +74,9 @@ def accuracies(
 ) -> None:
     """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
     figure, (axes,) = _stacked(1, 3.2)
-    for x, (colour, (title, seeds)) in enumerate(zip(_COLOURS, values.items(), strict=False)):
+    for x, (colour, (title, seeds)) in enumerate(
+        zip(itertools.cycle(_COLOURS), values.items(), strict=False)
+    ):
         axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
         if title in references:
@@ -98,7 +103,7 @@ def reliability(
     """Share of positive reviews against predicted probability: a thin line per seed."""
     figure, (axes,) = _stacked(1, 4.2)
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
-    for colour, (title, seeds) in zip(_COLOURS, values.items(), strict=False):
+    for colour, (title, seeds) in zip(itertools.cycle(_COLOURS), values.items(), strict=False):
         for i, one in enumerate(seeds):
             label = {"label": title} if i == 0 else {}
             axes.plot(
@@ -157,7 +162,9 @@ def lines(
     """
     figure, rows = _stacked(len(panels), 2.6, sharex=True)
     for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
-        for colour, (title, (x, seeds)) in zip(_COLOURS, curves.items(), strict=False):
+        for colour, (title, (x, seeds)) in zip(
+            itertools.cycle(_COLOURS), curves.items(), strict=False
+        ):
             y = np.asarray(seeds, float)
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
