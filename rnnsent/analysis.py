@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnsent import recurrence, training
 from rnnsent.cells import CELLS, Array
-from rnnsent.data import PAD, START
+from rnnsent.data import PAD, START, pack_rows
 from rnnsent.model import ModelConfig, SentimentClassifier
 
 
@@ -143,7 +143,7 @@ def memory(config: ModelConfig, params: Any, ids_BT: np.ndarray) -> dict[str, np
       embedding; ``h 1``, ``h 2``, … with respect to each layer's output after the step, and
       ``c 1``, … to the rest of its carry where it has one (an LSTM's memory).
     """
-    packed = training.pack_rows(np.asarray(ids_BT))
+    packed = pack_rows(np.asarray(ids_BT))
     norms = _memory_norms(config, params, packed)
     length_B = (packed != PAD).sum(1)
     step_BD = length_B[:, None] - 1 - np.arange(packed.shape[1])
@@ -190,7 +190,7 @@ def replace_first(ids_NT: np.ndarray, words: int, generator: np.random.Generator
     order_N = generator.permutation(rows)
     other_N = np.empty(rows, int)
     other_N[order_N] = np.roll(order_N, 1)
-    packed_NT = training.pack_rows(np.where(ids_NT == START, PAD, ids_NT))[other_N]
+    packed_NT = pack_rows(np.where(ids_NT == START, PAD, ids_NT))[other_N]
     word_NT = (ids_NT != PAD) & (ids_NT != START)
     place_NT = np.cumsum(word_NT, axis=1) - 1
     theirs_NT = np.take_along_axis(packed_NT, np.maximum(place_NT, 0), axis=1)
@@ -204,7 +204,7 @@ def append(ids_NT: np.ndarray, words: list[int]) -> np.ndarray:
     The result is padded on the left.
     """
     T = ids_NT.shape[1]
-    packed_NT = training.pack_rows(ids_NT[:, ::-1])[:, ::-1]  # padding on the left
+    packed_NT = pack_rows(ids_NT[:, ::-1])[:, ::-1]  # padding on the left
     words_NW = np.broadcast_to(np.asarray(words, ids_NT.dtype), (len(ids_NT), len(words)))
     return np.concatenate([packed_NT, words_NW], axis=1)[:, -T:]
 

@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from rnnsent import training
 from rnnsent.cells import Array
+from rnnsent.data import pack_rows
 from rnnsent.devices import ROWS, mesh
 from rnnsent.model import ModelConfig
 from rnnsent.training import Plan, Progress, Totals, TrainState
@@ -56,7 +57,7 @@ def train_steps(
 
     Args:
       states: stacked along S, a multiple of the devices; donated.
-      ids_NT: int32 token ids, right-padded (:func:`rnnsent.training.pack_rows`).
+      ids_NT: int32 token ids, right-padded (:func:`rnnsent.data.pack_rows`).
       label_N: int32, 1 = positive.
       order_SKB: int32, row numbers of each seed's K batches; -1 only fills.
       start: first step.
@@ -151,7 +152,7 @@ def fit(
         devices=devices,
     )
     stacked = jax.device_put(stacked, NamedSharding(devices, P(ROWS)))
-    arrays = training.pack_rows(ids_NT), label_N
+    arrays = pack_rows(ids_NT), label_N
     ids_NT, label_N = jax.device_put(arrays, NamedSharding(devices, P()))
 
     def orders(stacked, epoch):

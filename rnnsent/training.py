@@ -22,6 +22,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from rnnsent.cells import Array
+from rnnsent.data import pack_rows
 from rnnsent.devices import ROWS, mesh
 from rnnsent.model import ModelConfig, SentimentClassifier, init
 
@@ -120,7 +121,7 @@ def loss_sums(
     """Summed binary cross-entropy (in nats) of weighted rows, and the totals.
 
     Dropout is applied where a key is given; ``rows_B`` are the rows' numbers in the whole batch.
-    Rows must be right-padded (:func:`pack_rows`).
+    Rows must be right-padded (:func:`rnnsent.data.pack_rows`).
     """
     train = dropout_key is not None
     logits_B = SentimentClassifier(config, implementation).apply(
@@ -342,15 +343,6 @@ def train_steps(
         out_specs=P(),
         check_vma=False,
     )(state, ids_NT, label_N, order_SB, start, stop)
-
-
-def pack_rows(ids_NT: np.ndarray) -> np.ndarray:
-    """Each row's real ids first, padding after: the same review to every model here.
-
-    A masked step keeps the carry, so only the order of the real steps counts.
-    """
-    order_NT = np.argsort(ids_NT == 0, axis=1, kind="stable")
-    return np.take_along_axis(ids_NT, order_NT, axis=1)
 
 
 def default_micro_batch(config: ModelConfig) -> int:

@@ -18,7 +18,7 @@ SEEDS = (0, 3, 5)
 
 @pytest.fixture(scope="module")
 def rows():
-    toy = data.load("toy", num_words=60, maxlen=12)
+    toy = data.load("toy", data.Encoding(num_words=60, maxlen=12))
     return toy.train.ids_NT[:75], toy.train.label_N[:75]
 
 
