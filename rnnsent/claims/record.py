@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from rnnsent.claims.criteria import Criterion, Tests
+from rnnsent.claims.criteria import Criterion
 from rnnsent.claims.measure import Found
 from rnnsent.errors import UserError
-from rnnsent.evaluation import Calibration, Group
+from rnnsent.evaluation import Calibration, Group, McNemar
 from rnnsent.readings import Review
 
 NAME = "record.json"
@@ -75,7 +75,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       seeds: with which all conditions were trained and none diverged.
       lost: trainings that diverged, in words; empty where none did.
       rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
-      tests: see :data:`rnnsent.claims.criteria.Tests`.
+      tests: by condition of ``criteria.BEATEN``, per seed: it and the LSTM on the same reviews.
       agreement: between the rows' predictions.
       claims: in the notebook's order.
       chosen: whose readings the reviews show, in words.
@@ -88,7 +88,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seeds: tuple[int, ...]
     lost: str
     rows: dict[str, Row]
-    tests: Tests
+    tests: dict[str, tuple[McNemar, ...]]
     agreement: tuple[Agreement, ...]
     claims: tuple[Claim, ...]
     chosen: tuple[str, ...]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnsent import evaluation, memory, notebook
+from rnnsent import evaluation, memory
 from rnnsent.claims import measure
-from rnnsent.claims.conditions import CONDITIONS
+from rnnsent.claims.conditions import CONDITIONS, SOUND
 from rnnsent.claims.criteria import (
     LEARNED,
     by_recurrent_dropout,
@@ -85,7 +85,9 @@ def _setting(record: Record) -> Iterator[Block]:
     made, source = record.provenance, record.provenance["data"]
     machine, versions = made["device"], made["versions"]
     reason = f" {source['reason']}" if source.get("reason") else ""
-    yield Paragraph([Strong("Data: "), Code(source["source"]), f" — {source['title']}.{reason}"])
+    yield Paragraph(
+        [Strong("Data:"), " ", Code(source["source"]), f" — {source['title']}.{reason}"]
+    )
     yield Paragraph(
         f"Vocabulary: {source['vocabulary']}; {source['num_words']:,} ids, {source['maxlen']} "
         f"steps, padding {source['padding']}, truncating {source['truncating']}."
@@ -99,8 +101,8 @@ def _setting(record: Record) -> Iterator[Block]:
     if record.lost:
         yield Paragraph(
             [
-                Strong("Left out of all that follows: "),
-                f"{record.lost}; with a condition its seed is left out everywhere, for what is "
+                Strong("Left out of all that follows:"),
+                f" {record.lost}; with a condition its seed is left out everywhere, for what is "
                 "trained in several ways is compared seed by seed.",
             ]
         )
@@ -424,7 +426,7 @@ PANELS = {
 
 def _draw_memory(record: Record, place: pathlib.Path, caption: str) -> None:
     shown = ("simple_rnn-plain", "lstm", "simple_rnn-twice")
-    guests = [n for n in record.rows if n not in CONDITIONS and not n.startswith("sound-")]
+    guests = [name for name in record.rows if name not in CONDITIONS | SOUND]
     drawn = curves({name: record.rows[name] for name in (*shown, *guests)})
     colours = {title: i // 2 for i, title in enumerate(curves(record.rows))}
     panels = {}
