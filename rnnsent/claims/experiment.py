@@ -7,16 +7,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import msgspec
 import numpy as np
 
-from rnnsent import console, evaluation, model, notebook, readings, runs
+from rnnsent import (
+    console,
+    evaluation,
+    model,
+    notebook,
+    readings,
+    records,
+    runs,
+    trainings,
+)
 from rnnsent.claims import criteria, measure
 from rnnsent.claims.conditions import CONDITIONS, Planned
 from rnnsent.claims.measure import Epoch, Found
 from rnnsent.claims.record import Agreement, Claim, Record, Row
 from rnnsent.data import OOV, START, Reviews, Split
 from rnnsent.evaluation import Group
+from rnnsent.model import SentimentClassifier
+from rnnsent.recipes import Recipe
+from rnnsent.runs import Trained
 
 LENGTHS = (0, 50, 100, 132, 200, 300, 500)
 """Edges of the bins of a review's true length, in ids."""
@@ -26,10 +37,15 @@ UNKNOWN = (0, 2, 5, 10, 15, 20)
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """One training that did not diverge: what was found, and what it says of the test reviews."""
+    """One training that did not diverge, and what was found."""
 
+    trained: Trained
     found: Found
-    test_logits_N: np.ndarray
+
+    @property
+    def test_logits_N(self) -> np.ndarray:
+        """What it says of the test reviews."""
+        return self.trained.test_logits_N
 
 
 Trainings = Mapping[str, Sequence[Finished]]
@@ -42,7 +58,9 @@ def run(
     seeds: Sequence[int],
     reviews: Reviews,
     provenance: dict[str, Any],
+    *,
     implementation: str = "auto",
+    progress: trainings.Progress | None = None,
 ) -> Record:
     """Trains, measures and decides; what the folder holds already is not done again.
 
@@ -53,12 +71,20 @@ def run(
       reviews: trained and measured on.
       provenance: of this command.
       implementation: of the recurrence in training.
+      progress: of the trainings.
 
     Raises:
       SystemExit: if with every seed a condition diverged.
     """
     trained = {
-        name: runs.train(folder, one.recipe, seeds, reviews, implementation=implementation)
+        name: trainings.train(
+            folder,
+            one.recipe,
+            seeds,
+            reviews,
+            implementation=implementation,
+            progress=progress,
+        )
         for name, one in plan.items()
     }
     lost = runs.diverged_text(one for many in trained.values() for one in many)
@@ -66,10 +92,10 @@ def run(
     if not kept:
         raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
     finished = {
-        name: [_finished(folder, plan[name], seed, one, reviews) for seed, one in many.items()]
+        name: [_finished(plan[name], one, reviews) for one in many.values()]
         for name, many in left.items()
     }
-    return record(folder, plan, kept, finished, reviews, provenance, lost)
+    return record(plan, kept, finished, reviews, provenance, lost)
 
 
 def finite(
@@ -90,34 +116,35 @@ def finite(
     return kept, {name: many for name, many in left.items() if many}
 
 
-def _finished(
-    folder: pathlib.Path, planned: Planned, seed: int, trained: Any, reviews: Reviews
-) -> Finished:
+def _finished(planned: Planned, trained: Trained, reviews: Reviews) -> Finished:
     """Looks into a training, or reads back what was seen."""
-    path = runs.seed_folder(folder, planned.recipe.folder, seed) / "measured.json"
+    path = trained.folder / "measured.json"
     if not path.exists():
-        console.say(f"{planned.title} seed {seed}: looking inside")
-        classifier, _, params = runs.load_params(folder, planned.recipe.folder, seed)
-        measured = measure.measure(classifier, params, seed, reviews)
-        runs.write_json(path, msgspec.to_builtins(measured))
-    return Finished(_found(trained, measure.read(path)), trained.test_logits_N)
+        console.say(f"{planned.title} seed {trained.seed}: looking inside")
+        classifier, seed, params = restore(trained)
+        records.write(path, measure.measure(classifier, params, seed, reviews))
+    return Finished(trained, _found(trained, measure.read(path)))
 
 
-def _found(trained: Any, measured: measure.Measured) -> Found:
+def restore(trained: Trained) -> tuple[SentimentClassifier, int, Any]:
+    """Model, seed and parameters of a training whose recipe this command named."""
+    return runs.restore(trained, [trained.recipe.cell])
+
+
+def _found(trained: Trained, measured: measure.Measured) -> Found:
     result = trained.result
     return Found(
-        result["seed"],
-        result["epochs"],
-        result["train_accuracy"],
-        result["test_accuracy"],
-        tuple(result["epoch_seconds"]),
-        tuple(Epoch(epoch["loss"], epoch["accuracy"]) for epoch in trained.history),
+        trained.seed,
+        result.epochs,
+        result.final.train_accuracy,
+        result.final.test_accuracy,
+        result.epoch_seconds,
+        tuple(Epoch(epoch.loss, epoch.accuracy) for epoch in trained.history),
         measured,
     )
 
 
 def record(
-    folder: pathlib.Path,
     plan: Mapping[str, Planned],
     seeds: tuple[int, ...],
     finished: Trainings,
@@ -144,20 +171,20 @@ def record(
         tuple(agreements(finished, {name: row.title for name, row in rows.items()})),
         tuple(Claim(text, criteria.verdict(cs), tuple(cs)) for text, cs in decided.items()),
         tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
-        tuple(_twenty(folder, plan, chosen, reviews, comparable)),
+        tuple(_twenty(finished, chosen, reviews)),
     )
 
 
-def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews, comparable: bool) -> Row:
+def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews) -> Row:
     test, recipe = reviews.test, planned.recipe
     right = [evaluation.correct(one.test_logits_N, test.label_N) for one in many]
-    printed = notebook.TEST_ACCURACY[planned.printed] if planned.printed and comparable else None
+    printed = notebook.TEST_ACCURACY[planned.printed] if planned.printed else None
     return Row(
         planned.title,
         recipe.name,
         recipe.recurrent_dropout,
         _parameters(recipe, reviews),
-        printed,
+        printed if reviews.comparable else None,
         evaluation.bootstrap_interval(right[0]),
         tuple(evaluation.calibration(one.test_logits_N, test.label_N) for one in many),
         groups(test, right),
@@ -165,8 +192,8 @@ def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews, comparabl
     )
 
 
-def _parameters(recipe: Any, reviews: Reviews) -> int:
-    classifier = recipe.classifier(reviews.provenance["num_words"])
+def _parameters(recipe: Recipe, reviews: Reviews) -> int:
+    classifier = recipe.classifier(reviews.encoding.num_words)
     shapes = jax.eval_shape(lambda: model.init(classifier, jax.random.key(0)))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
@@ -244,14 +271,11 @@ def nearest(found: criteria.Results, cell: str) -> tuple[str, int]:
 
 
 def _twenty(
-    folder: pathlib.Path,
-    plan: Mapping[str, Planned],
-    chosen: Mapping[str, tuple[str, int]],
-    reviews: Reviews,
-    comparable: bool,
+    finished: Trainings, chosen: Mapping[str, tuple[str, int]], reviews: Reviews
 ) -> list[readings.Review]:
     models = {}
     for cell, (name, seed) in chosen.items():
-        classifier, _, params = runs.load_params(folder, plan[name].recipe.folder, seed)
+        (one,) = (one for one in finished[name] if one.found.seed == seed)
+        classifier, _, params = restore(one.trained)
         models[notebook.TITLES[cell]] = (classifier, params)
-    return readings.sample(models, reviews, notebook.TITLES if comparable else {})
+    return readings.sample(models, reviews, notebook.TITLES if reviews.comparable else {})

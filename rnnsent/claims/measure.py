@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import optax
 
-from rnnsent import analysis, data, evaluation, inference, memory, training
+from rnnsent import analysis, data, evaluation, inference, memory, records, training
 from rnnsent.errors import UserError
 from rnnsent.memory import MemoryCurves
 from rnnsent.model import SentimentClassifier
@@ -193,18 +193,15 @@ def _reading(
     """``turns`` and ``jump``: what the probability does as reviews are read."""
     ids_BT = data.pack_rows(ids_NT)
     logits_BT = np.asarray(analysis.trajectory(model, params, ids_BT))
-    length_B = (ids_BT != data.PAD).sum(1)
+    length_B = data.lengths(ids_BT)
     jump_B = analysis.largest_jump(evaluation.probability(logits_BT), WINDOW)
     turns = {k: float(analysis.turns(logits_BT, length_B, k).mean()) for k in LAST}
     return turns, float(jump_B.mean())
 
 
 def read(path: pathlib.Path) -> Measured:
-    """What was measured earlier; ``UserError`` where the file is missing, damaged or of old."""
+    """What was measured earlier; ``UserError`` where the file is damaged or of another version."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Measured)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}). Delete it; it is measured again when the run goes "
-            "on."
-        ) from error
+        return records.read(path, Measured)
+    except UserError as error:
+        raise UserError(f"{error} Or delete that file: it is measured again.") from error

@@ -1,11 +1,11 @@
 """The claims as data: what was trained, measured and decided; pages are drawn from it alone."""
 
-import os
 import pathlib
 from typing import Any
 
 import msgspec
 
+from rnnsent import records
 from rnnsent.claims.criteria import Criterion
 from rnnsent.claims.measure import Found
 from rnnsent.errors import UserError
@@ -14,8 +14,6 @@ from rnnsent.readings import Review
 
 NAME = "record.json"
 """The record's file in the claims' part of a run folder."""
-FORMAT = 1
-"""Goes up where a record of old cannot be read any more."""
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,19 +91,18 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     claims: tuple[Claim, ...]
     chosen: tuple[str, ...]
     reviews: tuple[Review, ...]
-    format: int = FORMAT
+    format: int = records.FORMAT
 
 
 def write(folder: pathlib.Path, record: Record) -> None:
     """Into ``folder/record.json``, all of it or nothing."""
-    _replace(folder / NAME, msgspec.json.encode(record))
+    folder.mkdir(parents=True, exist_ok=True)
+    records.write(folder / NAME, record)
 
 
-def _replace(path: pathlib.Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content + b"\n")
-    os.replace(partial, path)
+def place(run: pathlib.Path) -> pathlib.Path:
+    """The claims' part of a run folder."""
+    return run / "claims"
 
 
 def read(folder: pathlib.Path) -> Record:
@@ -114,13 +111,7 @@ def read(folder: pathlib.Path) -> Record:
     Raises:
       UserError: if there is none, or it cannot be read.
     """
-    places = [folder / "claims" / NAME, folder / NAME]
-    path = next((place for place in places if place.is_file()), None)
+    path = next((p for p in (place(folder) / NAME, folder / NAME) if p.is_file()), None)
     if path is None:
         raise UserError(f"{folder} holds no claims. Give the folder of a finished run of theirs.")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}). Run the claims again with --run to write it anew."
-        ) from error
+    return records.read(path, Record)

@@ -76,7 +76,13 @@ def blocks(record: Record) -> list[Block]:
             "Chosen by the notebook's rule; read by the trainings whose test accuracy is nearest "
             f"to the notebook's: {' and '.join(record.chosen)}."
         ),
-        Cards([_card(review) for review in record.reviews], [_twenty(record.reviews)]),
+        Cards(
+            [
+                cards.card(r.number, r.name, r.truth, r.words, r.readings, r.printed)
+                for r in record.reviews
+            ],
+            [_twenty(record.reviews)],
+        ),
     ]
 
 
@@ -328,23 +334,6 @@ def _all_reviews(record: Record) -> Iterator[Block]:
 def _mean(values: Sequence[float]) -> str:
     spread = evaluation.spread(list(values))
     return f"{spread.mean:.4f}" + ("" if spread.std is None else f" ± {spread.std:.4f}")
-
-
-def _card(review: Review) -> cards.Card:
-    readings = [
-        cards.Reading(
-            one.title,
-            np.array(one.contribution),
-            np.array(one.left_out),
-            np.array(one.trajectory),
-            one.before,
-            one.probability,
-            one.missing,
-        )
-        for one in review.readings
-    ]
-    texts = (review.number, review.name, review.truth, review.words)
-    return cards.card(*texts, readings, review.printed)
 
 
 def _twenty(reviews: Sequence[Review]) -> Table:

@@ -33,11 +33,15 @@ def test_a_guest_that_diverged_takes_no_seed_from_the_conditions():
     assert list(left["lstm"]) == [4, 5]
 
 
+def said(seed, logits_N):
+    return Finished(types.SimpleNamespace(test_logits_N=logits_N), training(0.8, seed))
+
+
 def test_seeds_are_paired_by_number():
     a, b = np.array([1.0, -1.0]), np.array([1.0, 1.0])
     finished = {
-        "a": [Finished(training(0.8, 0), a), Finished(training(0.8, 1), b)],
-        "b": [Finished(training(0.8, 1), b)],
+        "a": [said(0, a), said(1, b)],
+        "b": [said(1, b)],
     }
     found = list(experiment.agreements(finished, {"a": "A", "b": "B"}))
     assert [(f.of, f.pairs, f.share) for f in found] == [
