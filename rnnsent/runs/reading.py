@@ -1,166 +1,23 @@
-"""Run folders: where trainings are kept, in what order they are written, how they are read back.
+"""Finished trainings, read back from a run folder."""
 
-``<run>/config.json, provenance.json, vocabulary.json, <recipe>/seed-<s>/…``: the run's provenance
-tells of the command that wrote last, a training's own ``config.json`` and ``provenance.json`` of
-that training. Its ``result.json`` is written last and at once, so a training that has one is
-finished, and an interrupted one is trained again. One that diverged is finished too: its
-``result.json`` says in which epoch, and nothing else is kept of it.
-"""
-
-import contextlib
 import dataclasses
-import datetime
-import os
 import pathlib
 import sys
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
-from rnnsent import checkpoints, console, locks, optimizers, recipes, records
-from rnnsent.data import Encoding, Reviews, Vocabulary
+from rnnsent import checkpoints, console, optimizers, recipes
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.records import Config, Epoch, Provenance, Result, RunConfig, Words
+from rnnsent.runs import records
+from rnnsent.runs.records import Config, Epoch, Result, RunConfig
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
-
-
-def new_folder(root: pathlib.Path, name: str) -> pathlib.Path:
-    """A fresh folder ``root/name-<UTC time>``; a number is added where that exists."""
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-    for suffix in ("", *(f"-{i}" for i in range(2, 100))):
-        folder = root / f"{name}-{stamp}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(
-                f"Cannot create the run folder {folder}: {error.strerror}. Choose a folder you may "
-                "write to with --out."
-            ) from error
-    raise UserError(f"{root} holds a hundred runs of this second; choose another with --out.")
-
-
-def check_place(out: pathlib.Path, run: pathlib.Path | None) -> None:
-    """Raises ``UserError`` if a run cannot be written there; for asking before any work starts.
-
-    Args:
-      out: where a new run folder would be made.
-      run: the folder of a run to go on with; None makes a new one.
-    """
-    place = out if run is None else run
-    option = "--out" if run is None else "--run"
-    above = next(path for path in (place, *place.absolute().parents) if path.exists())
-    if not above.is_dir():
-        raise UserError(f"{above} is no folder. Choose another one with {option}.")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise UserError(f"{above} may not be written to. Choose another folder with {option}.")
-    if run is not None and run.exists() and not _empty(run):
-        if not _holds_a_run(run):
-            raise UserError(f"{run} is not empty and holds no run. Leave out --run to start anew.")
-        records.read(run / "config.json", RunConfig)
-
-
-def _empty(folder: pathlib.Path) -> bool:
-    return all(path.name == locks.NAME for path in folder.iterdir())
-
-
-def _holds_a_run(folder: pathlib.Path) -> bool:
-    return all((folder / name).is_file() for name in ("config.json", "provenance.json"))
-
-
-@contextlib.contextmanager
-def open_folder(
-    out: pathlib.Path,
-    run: pathlib.Path | None,
-    experiment: str,
-    reviews: Reviews,
-    provenance: Mapping[str, Any],
-) -> Iterator[pathlib.Path]:
-    """The folder ``run``, or a new one under ``out``, ready for trainings on these reviews.
-
-    Configuration, provenance and vocabulary are written into it. Inside of the context no other
-    process opens it.
-
-    Raises:
-      UserError: if it cannot be written to, holds a run on other data, or is another process's.
-    """
-    check_place(out, run)
-    folder = run or new_folder(out, f"{experiment}-{reviews.provenance['source']}")
-    with _writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with locks.alone(folder):
-        config = RunConfig(experiment)
-        if _holds_a_run(folder):
-            config = records.read(folder / "config.json", RunConfig)
-            _check_same_data(folder, reviews)
-        with _writing_to(folder):
-            records.write(folder / "config.json", config)
-            records.write(folder / "provenance.json", provenance)
-            save_vocabulary(folder, reviews.vocabulary, reviews.encoding)
-        yield folder
-
-
-@contextlib.contextmanager
-def _writing_to(folder: pathlib.Path) -> Iterator[None]:
-    """Makes a ``UserError`` of what the system refuses to write."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"Cannot write to {folder}: {error.strerror}. Choose another folder."
-        ) from error
-
-
-def _check_same_data(folder: pathlib.Path, reviews: Reviews) -> None:
-    held = data_of(folder)
-    if held != reviews.provenance:
-        raise UserError(
-            f"{folder} holds a run on other data ({held['title']}). Leave out --run to start anew."
-        )
-
-
-def data_of(folder: pathlib.Path) -> dict[str, Any]:
-    """What a run says of its reviews; ``UserError`` where that is missing or damaged."""
-    return records.read(folder / "provenance.json", Provenance).data
-
-
-def origins(folders: Sequence[pathlib.Path]) -> list[str]:
-    """Where finished trainings were made: each revision and machine once, as one line of text."""
-    found = [records.read(folder / "provenance.json", Provenance) for folder in folders]
-    texts = [f"revision {one.git or 'unknown'} on {one.device.name}" for one in found]
-    return list(dict.fromkeys(texts))
-
-
-def save_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, encoding: Encoding) -> None:
-    """What encodes new text for this run's models."""
-    words = vocabulary.words[: encoding.num_words]
-    records.write(folder / "vocabulary.json", Words(vocabulary.origin, encoding, words))
-
-
-def load_vocabulary(folder: pathlib.Path) -> tuple[Vocabulary, Encoding]:
-    """What :func:`save_vocabulary` wrote: the words and the encoding they are used with."""
-    content = records.read(folder / "vocabulary.json", Words)
-    return Vocabulary(content.words, content.origin), content.encoding
-
-
-def latest(root: pathlib.Path) -> pathlib.Path:
-    """The newest run folder under ``root`` that holds a finished training."""
-    finished = {
-        path.parents[2]: path.stat().st_mtime for path in root.glob("*/*/seed-*/result.json")
-    }
-    if not finished:
-        raise UserError(
-            f"There is no finished run under {root}. Train one with: python -m experiments.compare"
-        )
-    return max(finished, key=finished.get)
 
 
 def seed_folder(run: pathlib.Path, recipe: str, seed: int) -> pathlib.Path:
@@ -242,7 +99,7 @@ def finished(run: pathlib.Path) -> list[Training]:
       UserError: if there is none, or the folder is not as this version leaves it.
     """
     if (run / "config.json").exists():
-        records.read(run / "config.json", RunConfig)
+        records.read_json(run / "config.json", RunConfig)
     names = {path.parents[1].name for path in run.glob("*/seed-*/result.json")}
     order = {name: i for i, name in enumerate(SHIPPED)}
     names = sorted(names, key=lambda name: (order.get(name, len(order)), name))
@@ -270,8 +127,8 @@ def readable(run: pathlib.Path) -> list[Training]:
 
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
-    config = records.read(folder / "config.json", Config)
-    return Training(folder, config, records.read(folder / "result.json", Result))
+    config = records.read_json(folder / "config.json", Config)
+    return Training(folder, config, records.read_json(folder / "result.json", Result))
 
 
 def load(folder: pathlib.Path) -> Trained:
@@ -312,7 +169,9 @@ def load_params(
     return restore(read(seed_folder(run, recipe, seed)), cells)
 
 
-def restore(training: Training, cells: Collection[str] = ()) -> tuple[SentimentClassifier, int, Any]:
+def restore(
+    training: Training, cells: Collection[str] = ()
+) -> tuple[SentimentClassifier, int, Any]:
     """Model, seed and parameters of a training that was read; see :func:`load_params`."""
     if training.diverged:
         raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
