@@ -1,5 +1,6 @@
 """Made-up trainings, where what is true is known."""
 
+import msgspec
 import numpy as np
 
 from rnnsent import evaluation
@@ -9,6 +10,7 @@ from rnnsent.claims.measure import Changed, Epoch, Flips, Found, Measured
 from rnnsent.claims.record import Agreement, Claim, Record, Row
 from rnnsent.memory import Curve, MemoryCurves
 from rnnsent.readings import Reading, Review
+from rnnsent.runs.records import Provenance
 
 ROWS = 1000
 PARAMETERS = {"simple_rnn": 197_185, "lstm": 293_953}
@@ -82,7 +84,7 @@ def record(found, comparable=True, lost=""):
         for title in ("SimpleRNN", "LSTM")
     )
     return Record(
-        provenance=PROVENANCE,
+        origin=msgspec.convert(ORIGIN, Provenance),
         test_title="IMDB test accuracy" if comparable else "toy accuracy",
         comparable=comparable,
         seeds=tuple(f.seed for f in found["lstm"]),
@@ -111,10 +113,13 @@ def row(title, many):
     )
 
 
-PROVENANCE = {
+ORIGIN = {
     "data": {
         "source": "toy",
         "title": "a made-up <task>",
+        "test_title": "toy accuracy",
+        "train": 10,
+        "test": ROWS,
         "vocabulary": "of its own",
         "num_words": 5000,
         "maxlen": 132,
@@ -124,5 +129,6 @@ PROVENANCE = {
     "device": {"name": "a processor", "platform": "cpu", "devices": 2},
     "versions": {"jax": "1", "flax": "1", "optax": "1"},
     "git": None,
+    "command": "claims",
     "started": "today",
 }

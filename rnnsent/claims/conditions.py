@@ -44,11 +44,8 @@ CONDITIONS: dict[str, Condition] = {
 """The criteria are about these: the notebook's two recipes, the rest of the 2 x 2 of cell by
 recurrent dropout, and the SimpleRNN fitted twice, which the notebook's cell numbers suggest."""
 
-SOUND: dict[str, Condition] = {
-    "sound-simple_rnn": Condition("SimpleRNN, sound start", "sound-simple-rnn"),
-    "sound-lstm": Condition("LSTM, sound start", "sound-lstm"),
-}
-"""Shown beside them: what training makes of the same cells when it is reliable."""
+BASES = tuple(dict.fromkeys(condition.recipe for condition in CONDITIONS.values()))
+"""The shipped recipes that they are made of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,21 +57,19 @@ class Planned:
     printed: str | None = None
 
 
-def planned(changes: Mapping[str, Any], guests: Sequence[Recipe] = ()) -> dict[str, Planned]:
-    """All that is trained, by name: the conditions, the sound recipes, and guests.
+def planned(bases: Sequence[Recipe], guests: Sequence[Recipe] = ()) -> dict[str, Planned]:
+    """All that is trained, by name: the conditions, and guests beside them.
 
     Args:
-      changes: fields that the command line sets for all of them; what makes a condition stays.
-      guests: changed already; one that is a condition's own recipe is not trained again.
+      bases: the recipes of ``BASES``, in that order, as they are to be trained; what makes a
+        condition is set in them.
+      guests: recipes to be shown beside; one that is a condition's own is not trained again.
     """
-    out = {}
-    for name, condition in (CONDITIONS | SOUND).items():
-        fields = {**changes, **condition.changes}
-        recipe = recipes.changed(recipes.SHIPPED[condition.recipe], fields)
-        out[name] = Planned(condition.title, recipe, condition.printed)
+    base = dict(zip(BASES, bases, strict=True))
+    out = {
+        name: Planned(one.title, recipes.changed(base[one.recipe], one.changes), one.printed)
+        for name, one in CONDITIONS.items()
+    }
     folders = {one.recipe.folder for one in out.values()}
-    for recipe in guests:
-        if recipe.folder not in folders:
-            folders.add(recipe.folder)
-            out[recipe.name] = Planned(recipe.title, recipe)
-    return out
+    beside = [recipe for recipe in guests if recipe.folder not in folders]
+    return out | {recipe.name: Planned(recipe.title, recipe) for recipe in beside}

@@ -15,9 +15,7 @@ from rnnsent import (
     model,
     notebook,
     readings,
-    records,
     runs,
-    trainings,
 )
 from rnnsent.claims import criteria, measure
 from rnnsent.claims.conditions import CONDITIONS, Planned
@@ -27,7 +25,8 @@ from rnnsent.data import OOV, START, Reviews, Split
 from rnnsent.evaluation import Group
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
-from rnnsent.runs import Trained
+from rnnsent.runs import Trained, records
+from rnnsent.runs.records import Provenance
 
 LENGTHS = (0, 50, 100, 132, 200, 300, 500)
 """Edges of the bins of a review's true length, in ids."""
@@ -57,10 +56,9 @@ def run(
     plan: Mapping[str, Planned],
     seeds: Sequence[int],
     reviews: Reviews,
-    provenance: dict[str, Any],
+    origin: Provenance,
     *,
     implementation: str = "auto",
-    progress: trainings.Progress | None = None,
 ) -> Record:
     """Trains, measures and decides; what the folder holds already is not done again.
 
@@ -69,23 +67,14 @@ def run(
       plan: all conditions, and what is to be shown beside them.
       seeds: one training of each per seed.
       reviews: trained and measured on.
-      provenance: of this command.
+      origin: of this command.
       implementation: of the recurrence in training.
-      progress: of the trainings.
 
     Raises:
       SystemExit: if with every seed a condition diverged.
     """
     trained = {
-        name: trainings.train(
-            folder,
-            one.recipe,
-            seeds,
-            reviews,
-            implementation=implementation,
-            progress=progress,
-        )
-        for name, one in plan.items()
+        name: _train(folder, one, seeds, reviews, implementation) for name, one in plan.items()
     }
     lost = runs.diverged_text(one for many in trained.values() for one in many)
     kept, left = finite(trained, seeds)
@@ -95,7 +84,25 @@ def run(
         name: [_finished(plan[name], one, reviews) for one in many.values()]
         for name, many in left.items()
     }
-    return record(plan, kept, finished, reviews, provenance, lost)
+    return record(plan, kept, finished, reviews, origin, lost)
+
+
+def _train(
+    folder: pathlib.Path,
+    planned: Planned,
+    seeds: Sequence[int],
+    reviews: Reviews,
+    implementation: str,
+) -> list[Trained]:
+    with console.training_progress(planned.title) as tell:
+        return runs.train(
+            folder,
+            planned.recipe,
+            seeds,
+            reviews,
+            implementation=implementation,
+            progress=lambda recipe, seeds, now: tell(now),
+        )
 
 
 def finite(
@@ -149,7 +156,7 @@ def record(
     seeds: tuple[int, ...],
     finished: Trainings,
     reviews: Reviews,
-    provenance: dict[str, Any],
+    origin: Provenance,
     lost: str = "",
 ) -> Record:
     """All of it as data; the checkpoints of two trainings are read for the twenty reviews."""
@@ -161,7 +168,7 @@ def record(
     decided = criteria.criteria(found, tests, parameters, comparable)
     chosen = {cell: nearest(found, cell) for cell in notebook.TITLES}
     return Record(
-        provenance,
+        origin,
         reviews.provenance["test_title"],
         comparable,
         seeds,

@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 import optax
 
-from rnnsent import analysis, data, evaluation, inference, memory, records, training
+from rnnsent import analysis, data, evaluation, inference, memory, training
 from rnnsent.errors import UserError
 from rnnsent.memory import MemoryCurves
 from rnnsent.model import SentimentClassifier
+from rnnsent.runs import records
 
 CHANGED = 10_000
 """Test reviews that are read again with words masked, replaced or appended: the first of a shuffled

@@ -1,16 +1,16 @@
 """The claims as data: what was trained, measured and decided; pages are drawn from it alone."""
 
 import pathlib
-from typing import Any
 
 import msgspec
 
-from rnnsent import records
 from rnnsent.claims.criteria import Criterion
 from rnnsent.claims.measure import Found
 from rnnsent.errors import UserError
 from rnnsent.evaluation import Calibration, Group, McNemar
 from rnnsent.readings import Review
+from rnnsent.runs import records
+from rnnsent.runs.records import Provenance
 
 NAME = "record.json"
 """The record's file in the claims' part of a run folder."""
@@ -67,7 +67,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One run of the claims.
 
     Attributes:
-      provenance: of the command, see :func:`rnnsent.runs.provenance`.
+      origin: of the command: data, machine, versions, time.
       test_title: what an accuracy on the test reviews is called.
       comparable: whether these are the notebook's test reviews.
       seeds: with which all conditions were trained and none diverged.
@@ -80,7 +80,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       reviews: the notebook's twenty, read by the chosen.
     """
 
-    provenance: dict[str, Any]
+    origin: Provenance
     test_title: str
     comparable: bool
     seeds: tuple[int, ...]
@@ -94,10 +94,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int = records.FORMAT
 
 
-def write(folder: pathlib.Path, record: Record) -> None:
-    """Into ``folder/record.json``, all of it or nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    records.write(folder / NAME, record)
+def write(run: pathlib.Path, record: Record) -> None:
+    """Into a run folder, all of it or nothing."""
+    place(run).mkdir(parents=True, exist_ok=True)
+    records.write(place(run) / NAME, record)
 
 
 def place(run: pathlib.Path) -> pathlib.Path:
@@ -105,13 +105,13 @@ def place(run: pathlib.Path) -> pathlib.Path:
     return run / "claims"
 
 
-def read(folder: pathlib.Path) -> Record:
-    """The record of a run folder, or of the claims' part of one.
+def read(run: pathlib.Path) -> Record:
+    """The record of a run folder.
 
     Raises:
       UserError: if there is none, or it cannot be read.
     """
-    path = next((p for p in (place(folder) / NAME, folder / NAME) if p.is_file()), None)
-    if path is None:
-        raise UserError(f"{folder} holds no claims. Give the folder of a finished run of theirs.")
+    path = place(run) / NAME
+    if not path.is_file():
+        raise UserError(f"{run} holds no claims. Give the folder of a finished run of theirs.")
     return records.read(path, Record)

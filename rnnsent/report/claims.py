@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnsent import evaluation, memory
 from rnnsent.claims import measure
-from rnnsent.claims.conditions import CONDITIONS, SOUND
+from rnnsent.claims.conditions import CONDITIONS
 from rnnsent.claims.criteria import (
     LEARNED,
     by_recurrent_dropout,
@@ -88,8 +88,8 @@ def blocks(record: Record) -> list[Block]:
 
 def _setting(record: Record) -> Iterator[Block]:
     """What the figures rest on."""
-    made, source = record.provenance, record.provenance["data"]
-    machine, versions = made["device"], made["versions"]
+    made, source = record.origin, record.origin.data
+    machine, versions = made.device, made.versions
     reason = f" {source['reason']}" if source.get("reason") else ""
     yield Paragraph(
         [Strong("Data:"), " ", Code(source["source"]), f" — {source['title']}.{reason}"]
@@ -99,9 +99,9 @@ def _setting(record: Record) -> Iterator[Block]:
         f"steps, padding {source['padding']}, truncating {source['truncating']}."
     )
     yield Paragraph(
-        f"Device: {machine['name']} ({machine['platform']}, {machine['devices']} JAX device(s)). "
+        f"Device: {machine.name} ({machine.platform}, {machine.devices} JAX device(s)). "
         f"JAX {versions['jax']}, Flax {versions['flax']}, optax {versions['optax']}. "
-        f"Revision {made['git'] or 'unknown'}. Started {made['started']}."
+        f"Revision {made.git or 'unknown'}. Started {made.started}."
     )
     yield Paragraph(f"Seeds {', '.join(map(str, record.seeds))}.")
     if record.lost:
@@ -360,7 +360,7 @@ def _side(label: int | None) -> str:
 
 def draw(record: Record, folder: pathlib.Path) -> None:
     """All figures, into ``folder/figures``."""
-    place, data = folder / "figures", record.provenance["data"]["title"]
+    place, data = folder / "figures", record.origin.data["title"]
     place.mkdir(parents=True, exist_ok=True)
     rows = record.rows.values()
     accuracy = {row.title: [f.test_accuracy for f in row.found] for row in rows}
@@ -415,7 +415,7 @@ PANELS = {
 
 def _draw_memory(record: Record, place: pathlib.Path, caption: str) -> None:
     shown = ("simple_rnn-plain", "lstm", "simple_rnn-twice")
-    guests = [name for name in record.rows if name not in CONDITIONS | SOUND]
+    guests = [name for name in record.rows if name not in CONDITIONS]
     drawn = curves({name: record.rows[name] for name in (*shown, *guests)})
     colours = {title: i // 2 for i, title in enumerate(curves(record.rows))}
     panels = {}

@@ -5,11 +5,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from rnnsent import data, memory, model, records
+from rnnsent import data, memory, model
 from rnnsent.claims import measure
 from rnnsent.data import Encoding
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
+from rnnsent.runs import records
 
 CLASSIFIER = SentimentClassifier(
     cell="lstm", features=(6, 4), head=4, recurrent_dropout=0.1, vocab_size=50, embedding_size=4
