@@ -129,7 +129,7 @@ def _finished(planned: Planned, trained: Trained, reviews: Reviews) -> Finished:
     if not path.exists():
         console.say(f"{planned.title} seed {trained.seed}: looking inside")
         classifier, seed, params = restore(trained)
-        records.write(path, measure.measure(classifier, params, seed, reviews))
+        records.write_json(path, measure.measure(classifier, params, seed, reviews))
     return Finished(trained, _found(trained, measure.read(path)))
 
 

@@ -203,6 +203,6 @@ def _reading(
 def read(path: pathlib.Path) -> Measured:
     """What was measured earlier; ``UserError`` where the file is damaged or of another version."""
     try:
-        return records.read(path, Measured)
+        return records.read_json(path, Measured)
     except UserError as error:
         raise UserError(f"{error} Or delete that file: it is measured again.") from error

@@ -97,7 +97,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def write(run: pathlib.Path, record: Record) -> None:
     """Into a run folder, all of it or nothing."""
     place(run).mkdir(parents=True, exist_ok=True)
-    records.write(place(run) / NAME, record)
+    records.write_json(place(run) / NAME, record)
 
 
 def place(run: pathlib.Path) -> pathlib.Path:
@@ -114,4 +114,4 @@ def read(run: pathlib.Path) -> Record:
     path = place(run) / NAME
     if not path.is_file():
         raise UserError(f"{run} holds no claims. Give the folder of a finished run of theirs.")
-    return records.read(path, Record)
+    return records.read_json(path, Record)

@@ -29,7 +29,7 @@ def measured(reviews):
 
 
 def test_what_is_measured_is_read_back(measured, tmp_path):
-    records.write(tmp_path / "measured.json", measured)
+    records.write_json(tmp_path / "measured.json", measured)
     assert measure.read(tmp_path / "measured.json") == measured
 
 
