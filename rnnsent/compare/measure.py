@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import optax
 
-from rnnsent import analysis, evaluation, memory, model, notebook, training
+from rnnsent import evaluation, memory, model, notebook, readings, training
 from rnnsent.compare import record
 from rnnsent.comparison import holm
-from rnnsent.data import OOV, PAD, START, Reviews, Split, Vocabulary
+from rnnsent.data import OOV, START, Reviews, Split
 from rnnsent.model import SentimentClassifier
+from rnnsent.recipes import Recipe
 
 LENGTHS = (0, 50, 100, 132, 200, 300, 500)
 """Edges of the bins of a review's true length, in ids."""
@@ -21,8 +22,6 @@ UNKNOWN = (0, 2, 5, 10, 15, 20)
 """Edges of the bins of unknown words, in percent of those read."""
 SOUND = ("sound-simple-rnn", "sound-lstm")
 """Recipes that are paired with each other, and shown first, where both are there."""
-PRINTED = {"notebook-simple-rnn": "simple_rnn", "notebook-lstm": "lstm"}
-"""Recipes of the notebook, and what :mod:`rnnsent.notebook` calls their models."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Trained:
 class Subject:
     """A recipe, its model and its trainings, one per seed."""
 
-    recipe: Any
+    recipe: Recipe
     model: SentimentClassifier
     trained: Sequence[Trained]
 
@@ -72,7 +71,6 @@ def measure(
     reviews: Reviews,
     origin: record.Origin,
     *,
-    comparable: bool,
     bag_of_words: float | None = None,
 ) -> record.Record:
     """The record of a comparison.
@@ -81,18 +79,17 @@ def measure(
       subjects: what was trained, in the order asked for; of one at least, a seed has finished.
       reviews: that were trained and measured on.
       origin: machine, versions and time.
-      comparable: whether the test reviews are the notebook's, all of them.
       bag_of_words: test accuracy of a model without the words' order, where it was measured.
     """
     finished = [subject for subject in subjects if subject.finite()]
     return record.Record(
-        data=_source(reviews.provenance, comparable),
+        data=_source(reviews),
         origin=origin,
         entrants=tuple(_entrant(subject, reviews) for subject in subjects),
         pairs=_pairs(finished, reviews.test.label_N),
         groups=_groups(finished, reviews.test),
         agreements=tuple(_agreements(finished)),
-        sample=_sample(finished, reviews, comparable),
+        sample=_sample(finished, reviews),
         bag_of_words=bag_of_words,
     )
 
@@ -112,10 +109,10 @@ def origin(provenance: Mapping[str, Any], parts: Sequence[str] = ()) -> record.O
     )
 
 
-def _source(provenance: Mapping[str, Any], comparable: bool) -> record.Source:
-    names = set(record.Source.__struct_fields__) & provenance.keys()
-    held = {name: provenance[name] for name in names}
-    return record.Source(**(held | {"comparable": comparable}))
+def _source(reviews: Reviews) -> record.Source:
+    names = set(record.Source.__struct_fields__) & reviews.provenance.keys()
+    named = {name: reviews.provenance[name] for name in names}
+    return record.Source(**(named | {"comparable": reviews.comparable}))
 
 
 def _entrant(subject: Subject, reviews: Reviews) -> record.Entrant:
@@ -299,27 +296,20 @@ def _agreed(first: str, second: str, pairs: Sequence[tuple[Trained, Trained]]) -
     )
 
 
-def _sample(subjects: Sequence[Subject], reviews: Reviews, comparable: bool) -> record.Sample:
+def _sample(subjects: Sequence[Subject], reviews: Reviews) -> record.Sample:
     """The notebook's reviews, read by two of the recipes."""
     shown = _shown(subjects)
-    test, rows = reviews.test, notebook.sample_rows(len(reviews.test.names)).tolist()
-    printed = notebook.SAMPLE_PREDICTIONS if comparable else {}
+    titles = [subject.recipe.title for subject, _ in shown]
+    if len(set(titles)) < len(titles):
+        titles = [subject.name for subject, _ in shown]
+    models = {
+        title: (subject.model, subject.finite()[seed].params)
+        for title, (subject, seed) in zip(titles, shown, strict=True)
+    }
+    printed = notebook.TITLES if reviews.comparable else {}
     return record.Sample(
         shown=tuple((subject.name, seed) for subject, seed in shown),
-        reviews=tuple(
-            record.Review(
-                number=number,
-                row=row,
-                truth=int(test.label_N[row]),
-                words=words(reviews.vocabulary, test.ids_NT[row]),
-                readings=tuple(
-                    read(s.recipe.title, s.model, s.finite()[seed].params, test.ids_NT[row])
-                    for s, seed in shown
-                ),
-                printed={notebook.TITLES[m]: said for m, said in printed.get(number, {}).items()},
-            )
-            for number, row in enumerate(rows, start=1)
-        ),
+        reviews=tuple(readings.sample(models, reviews, printed)),
     )
 
 
@@ -331,36 +321,3 @@ def _shown(subjects: Sequence[Subject]) -> list[tuple[Subject, int]]:
         (subject, next((s for s in subject.finite() if s in common), next(iter(subject.finite()))))
         for subject in chosen
     ]
-
-
-def is_word(ids: np.ndarray) -> np.ndarray:
-    """bool, where ids stand for words of the review: neither padding nor the start mark."""
-    return (ids != PAD) & (ids != START)
-
-
-def words(vocabulary: Vocabulary, ids_T: np.ndarray) -> tuple[str, ...]:
-    """The words of a review, one per step that is a word."""
-    return tuple(vocabulary.decode([one]) for one in ids_T[is_word(ids_T)].tolist())
-
-
-def read(title: str, model: SentimentClassifier, params: Any, ids_T: np.ndarray) -> record.Reading:
-    """A trained model's reading of one review; the steps that are words are kept."""
-    word_T = is_word(ids_T)
-    found = analysis.integrated_gradients(model, params, ids_T, max_points=512)
-    both_2T = np.stack([ids_T, np.full_like(ids_T, PAD)])
-    p_T, empty_T = evaluation.probability(analysis.trajectory(model, params, both_2T))
-    first = int(word_T.argmax())
-    return record.Reading(
-        title=title,
-        contribution=_rounded(found.contribution_T[word_T]),
-        left_out=_rounded(analysis.occlusion(model, params, ids_T)[word_T]),
-        trajectory=_rounded(p_T[word_T]),
-        before=float(p_T[first - 1] if first else empty_T[0]),
-        probability=float(p_T[-1]),  # masked steps keep the carry, so it is the review's end
-        missing=abs(found.gap) / max(abs(found.logit - found.baseline), 1e-9),
-    )
-
-
-def _rounded(values: np.ndarray) -> tuple[float, ...]:
-    """Six digits, more than which float32 has not and a page does not show."""
-    return tuple(float(f"{value:.6g}") for value in values.tolist())

@@ -7,19 +7,17 @@ that is no finite number is None.
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
 from rnnsent.errors import UserError
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
+from rnnsent.readings import Review
 
 NAME = "record.json"
 """The record's file in a run folder."""
-
-Label = Literal[0, 1]
-"""1 is positive, 0 negative."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -273,58 +271,6 @@ class Agreed(Part, frozen=True, kw_only=True):
     kappa: float | None
 
 
-class Reading(Part, frozen=True, kw_only=True):
-    """What one model made of one review; the sequences have one entry per word.
-
-    Attributes:
-      title: of the model.
-      contribution: of each word to the logit, in nats.
-      left_out: what the logit loses without each word, in nats.
-      trajectory: probability of a positive review after each word.
-      before: likewise before the first word.
-      probability: of a positive review, at its end; where there is no word, of an empty review.
-      missing: share of the logit's difference that the contributions fail to explain.
-    """
-
-    title: str
-    contribution: tuple[float, ...]
-    left_out: tuple[float, ...]
-    trajectory: tuple[float, ...]
-    before: float
-    probability: float
-    missing: float
-
-    @property
-    def label(self) -> Label:
-        """The side it says."""
-        return int(self.probability > 0.5)
-
-
-class Review(Part, frozen=True, kw_only=True):
-    """One of the reviews that the notebook looked at.
-
-    Attributes:
-      number: among them, from 1.
-      row: among the test reviews, from 0.
-      truth: its label.
-      words: as the models saw them.
-      readings: of the models shown.
-      printed: predictions that the notebook's text names, by its title of the model.
-    """
-
-    number: int
-    row: int
-    truth: Label
-    words: tuple[str, ...]
-    readings: Annotated[tuple[Reading, ...], msgspec.Meta(min_length=1, max_length=2)]
-    printed: dict[str, Label]
-
-    def __post_init__(self):
-        parts = [p for r in self.readings for p in (r.contribution, r.left_out, r.trajectory)]
-        if any(len(part) != len(self.words) for part in parts):
-            raise ValueError(f"a reading of review {self.number} has not one figure per word")
-
-
 class Sample(Part, frozen=True, kw_only=True):
     """The reviews looked at one by one.
 
@@ -333,8 +279,18 @@ class Sample(Part, frozen=True, kw_only=True):
       reviews: in the notebook's order.
     """
 
-    shown: tuple[tuple[str, int], ...]
+    shown: Annotated[tuple[tuple[str, int], ...], msgspec.Meta(min_length=1, max_length=2)]
     reviews: tuple[Review, ...]
+
+    def __post_init__(self):
+        for review in self.reviews:
+            if len(review.readings) != len(self.shown):
+                raise ValueError(f"review {review.number} needs a reading of each model shown")
+            parts = [p for r in review.readings for p in (r.contribution, r.left_out, r.trajectory)]
+            if any(len(part) != len(review.words) for part in parts):
+                raise ValueError(f"a reading of review {review.number} needs a figure per word")
+            if {review.truth, *review.printed.values()} - {0, 1, None}:
+                raise ValueError(f"a label of review {review.number} is neither 0 nor 1")
 
 
 class Record(Part, frozen=True, kw_only=True):

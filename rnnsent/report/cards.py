@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rnnsent.compare.record import Reading
+from rnnsent.readings import Reading
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 WINDOW = 10

@@ -3,10 +3,12 @@
 They are as narrow as a phone needs them: panels one below another, legends below the panels.
 """
 
+import io
 import itertools
 import pathlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +20,16 @@ from rnnsent.evaluation import Calibration
 _COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900", "#4f9d9d", "#a05070", "#6b6b6b")
 _WIDTH = 5.6
 
+File = pathlib.Path | BinaryIO
+"""Where a figure is written; what is no path gets a PNG."""
+
+
+def png(draw: Callable[..., None], *arguments: Any, **options: Any) -> bytes:
+    """The image that a function of this module draws; its ``path`` is left out."""
+    file = io.BytesIO()
+    draw(*arguments, path=file, **options)
+    return file.getvalue()
+
 
 def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
     """A figure of ``rows`` panels one below another, each ``height`` inches high."""
@@ -25,7 +37,7 @@ def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
 
 
-def _finish(figure: Figure, axes: Axes, caption: str, path: pathlib.Path) -> None:
+def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
     """The legend of one of the panels below all, the caption above, and into the file."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if len(labels) > 3 else len(labels)
@@ -36,9 +48,7 @@ def _finish(figure: Figure, axes: Axes, caption: str, path: pathlib.Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-def curves(
-    histories: Mapping[str, Sequence[Sequence[dict]]], path: pathlib.Path, caption: str
-) -> None:
+def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, caption: str) -> None:
     """Training loss and accuracy by epoch: the seeds' mean, and a band from lowest to highest.
 
     Args:
@@ -69,7 +79,7 @@ def curves(
 def accuracies(
     values: Mapping[str, Sequence[float]],
     references: Mapping[str, float],
-    path: pathlib.Path,
+    path: File,
     caption: str,
 ) -> None:
     """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
@@ -97,9 +107,7 @@ def accuracies(
     figure.savefig(path, dpi=150)
 
 
-def reliability(
-    values: Mapping[str, Sequence[Calibration]], path: pathlib.Path, caption: str
-) -> None:
+def reliability(values: Mapping[str, Sequence[Calibration]], path: File, caption: str) -> None:
     """Share of positive reviews against predicted probability: a thin line per seed."""
     figure, (axes,) = _stacked(1, 4.2)
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
@@ -121,7 +129,7 @@ def reliability(
 
 def memory(
     panels: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
-    path: pathlib.Path,
+    path: File,
     caption: str,
     colours: Mapping[str, int],
 ) -> None:
@@ -152,7 +160,7 @@ def memory(
 
 def lines(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]]],
-    path: pathlib.Path,
+    path: File,
     xlabel: str,
     caption: str,
 ) -> None:

@@ -14,6 +14,7 @@ import optax
 
 from rnnsent import (
     checkpoints,
+    console,
     evaluation,
     inference,
     optimizers,
@@ -64,6 +65,9 @@ def train(
     """
     check_same(run, recipe, seeds)
     missing = pending(run, recipe, seeds)
+    rows = len(reviews.train)
+    if missing and rows < recipe.batch_size:
+        console.say(f"{recipe.title}: all {rows:,} training reviews are one batch.")
     count = seeds_together(len(missing))
     for start in range(0, len(missing), count):
         group = _Group.of(recipe, missing[start : start + count], reviews, implementation)
