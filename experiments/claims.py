@@ -16,7 +16,7 @@ import msgspec
 from rnnsent import console, devices, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims import record as records
-from rnnsent.config import TrainOptions, cli
+from rnnsent.config import TrainOptions, cli, progress
 from rnnsent.report import claims as report
 from rnnsent.report import terminal
 from rnnsent.runs.records import Provenance
@@ -52,14 +52,15 @@ def _run(options: Options) -> pathlib.Path:
     with runs.open_folder(options.out, options.run, "claims", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
+        chosen = [one.recipe for one in plan.values()]
+        with progress(folder, chosen, options.seeds) as told:
+            settings = {"implementation": options.implementation, "progress": told}
+            trained = {
+                name: runs.train(folder, one.recipe, options.seeds, reviews, **settings)
+                for name, one in plan.items()
+            }
         origin = msgspec.convert(made, Provenance)
-        implementation = options.implementation
-        records.write(
-            folder,
-            experiment.run(
-                folder, plan, options.seeds, reviews, origin, implementation=implementation
-            ),
-        )
+        records.write(folder, experiment.look(plan, trained, options.seeds, reviews, origin))
     return folder
 
 

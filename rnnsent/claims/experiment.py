@@ -1,8 +1,7 @@
-"""Trains and measures all that the claims need, into a run folder, and makes the record of it."""
+"""From finished trainings to the record of the claims; what is measured lies with each of them."""
 
 import dataclasses
 import itertools
-import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -51,31 +50,25 @@ Trainings = Mapping[str, Sequence[Finished]]
 """By name, per seed."""
 
 
-def run(
-    folder: pathlib.Path,
+def look(
     plan: Mapping[str, Planned],
+    trained: Mapping[str, Sequence[Trained]],
     seeds: Sequence[int],
     reviews: Reviews,
     origin: Provenance,
-    *,
-    implementation: str = "auto",
 ) -> Record:
-    """Trains, measures and decides; what the folder holds already is not done again.
+    """Measures finished trainings and decides; what is measured already is read back.
 
     Args:
-      folder: of the run, opened.
       plan: all conditions, and what is to be shown beside them.
-      seeds: one training of each per seed.
+      trained: the same, one per seed.
+      seeds: theirs.
       reviews: trained and measured on.
       origin: of this command.
-      implementation: of the recurrence in training.
 
     Raises:
       SystemExit: if with every seed a condition diverged.
     """
-    trained = {
-        name: _train(folder, one, seeds, reviews, implementation) for name, one in plan.items()
-    }
     lost = runs.diverged_text(one for many in trained.values() for one in many)
     kept, left = finite(trained, seeds)
     if not kept:
@@ -85,24 +78,6 @@ def run(
         for name, many in left.items()
     }
     return record(plan, kept, finished, reviews, origin, lost)
-
-
-def _train(
-    folder: pathlib.Path,
-    planned: Planned,
-    seeds: Sequence[int],
-    reviews: Reviews,
-    implementation: str,
-) -> list[Trained]:
-    with console.training_progress(planned.title) as tell:
-        return runs.train(
-            folder,
-            planned.recipe,
-            seeds,
-            reviews,
-            implementation=implementation,
-            progress=lambda recipe, seeds, now: tell(now),
-        )
 
 
 def finite(
@@ -162,7 +137,7 @@ def record(
     """All of it as data; the checkpoints of two trainings are read for the twenty reviews."""
     found = {name: [one.found for one in many] for name, many in finished.items()}
     comparable = reviews.comparable
-    rows = {name: _row(plan[name], many, reviews, comparable) for name, many in finished.items()}
+    rows = {name: _row(plan[name], many, reviews) for name, many in finished.items()}
     tests = mcnemar(finished, reviews.test.label_N)
     parameters = {name: rows[name].parameters for name in notebook.TITLES}
     decided = criteria.criteria(found, tests, parameters, comparable)
