@@ -81,15 +81,19 @@ def measure(
       origin: machine, versions and time.
       bag_of_words: test accuracy of a model without the words' order, where it was measured.
     """
+    titles = [subject.recipe.title for subject in subjects]
+    if len(set(titles)) < len(titles):  # a user's recipe can have any name
+        titles = [subject.name for subject in subjects]
+    titled = dict(zip((subject.name for subject in subjects), titles, strict=True))
     finished = [subject for subject in subjects if subject.finite()]
     return record.Record(
         data=_source(reviews),
         origin=origin,
-        entrants=tuple(_entrant(subject, reviews) for subject in subjects),
+        entrants=tuple(_entrant(s, titled[s.name], reviews) for s in subjects),
         pairs=_pairs(finished, reviews.test.label_N),
         groups=_groups(finished, reviews.test),
         agreements=tuple(_agreements(finished)),
-        sample=_sample(finished, reviews),
+        sample=_sample(finished, titled, reviews),
         bag_of_words=bag_of_words,
     )
 
@@ -115,7 +119,7 @@ def _source(reviews: Reviews) -> record.Source:
     return record.Source(**(named | {"comparable": reviews.comparable}))
 
 
-def _entrant(subject: Subject, reviews: Reviews) -> record.Entrant:
+def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
     recipe, maxlen = subject.recipe, reviews.test.ids_NT.shape[1]
     layers = [
         record.Layer(name=name, output=output, parameters=count)
@@ -124,7 +128,7 @@ def _entrant(subject: Subject, reviews: Reviews) -> record.Entrant:
     trainings = [_training(one, subject.model, reviews) for one in subject.trained]
     return record.Entrant(
         name=recipe.name,
-        title=recipe.title,
+        title=title,
         shipped=recipe.shipped,
         cell=recipe.cell,
         epochs=recipe.epochs,
@@ -296,16 +300,12 @@ def _agreed(first: str, second: str, pairs: Sequence[tuple[Trained, Trained]]) -
     )
 
 
-def _sample(subjects: Sequence[Subject], reviews: Reviews) -> record.Sample:
+def _sample(
+    subjects: Sequence[Subject], titles: Mapping[str, str], reviews: Reviews
+) -> record.Sample:
     """The notebook's reviews, read by two of the recipes."""
     shown = _shown(subjects)
-    titles = [subject.recipe.title for subject, _ in shown]
-    if len(set(titles)) < len(titles):
-        titles = [subject.name for subject, _ in shown]
-    models = {
-        title: (subject.model, subject.finite()[seed].params)
-        for title, (subject, seed) in zip(titles, shown, strict=True)
-    }
+    models = {titles[s.name]: (s.model, s.finite()[seed].params) for s, seed in shown}
     printed = notebook.TITLES if reviews.comparable else {}
     return record.Sample(
         shown=tuple((subject.name, seed) for subject, seed in shown),
