@@ -1,8 +1,8 @@
 """The claims' report, drawn from their record; nothing is measured here."""
 
+import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,9 +18,8 @@ from rnnsent.claims.criteria import (
 )
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.comparison import SIGNIFICANCE, Shares
-from rnnsent.memory import MemoryCurves
 from rnnsent.readings import Review
-from rnnsent.report import cards, figures, page
+from rnnsent.report import cards, insides, page
 from rnnsent.report.blocks import (
     Block,
     Cards,
@@ -33,6 +32,7 @@ from rnnsent.report.blocks import (
     Table,
     Text,
 )
+from rnnsent.report.numbers import percent, plus_minus
 
 TITLE = "The notebook's claims, measured"
 
@@ -48,14 +48,17 @@ RULE = (
 
 def write(record: Record, folder: pathlib.Path) -> list[Block]:
     """Draws ``report.md``, ``report.html`` and the figures into ``folder``; returns the blocks."""
-    draw(record, folder)
-    report = blocks(record)
+    images = insides.draw(record)
+    report = [
+        dataclasses.replace(block, png=images[block.path]) if isinstance(block, Figure) else block
+        for block in blocks(record)
+    ]
     page.write(report, folder, TITLE)
     return report
 
 
 def blocks(record: Record) -> list[Block]:
-    """The report; its figures are those that :func:`draw` made."""
+    """The report; its figures are without their images."""
     return [
         Heading(1, TITLE),
         *_setting(record),
@@ -64,8 +67,8 @@ def blocks(record: Record) -> list[Block]:
         Note(RULE),
         Heading(2, "What was trained"),
         trainings(record),
-        Figure("figures/accuracy.png", "accuracy of every seed"),
-        Figure("figures/curves.png", "training loss and accuracy by epoch"),
+        Figure(insides.path("accuracy"), "accuracy of every seed"),
+        Figure(insides.path("curves"), "training loss and accuracy by epoch"),
         Heading(2, "The cell and the recipe"),
         *split(record),
         *(block for claim in record.claims for block in _claim(claim)),
@@ -161,17 +164,13 @@ def _trained(row: Row) -> tuple[Text, ...]:
         Code(row.recipe),
         str(row.found[0].epochs),
         f"{row.recurrent_dropout:g}",
-        _percent(float(np.mean([f.train_accuracy for f in row.found]))),
+        percent(float(np.mean([f.train_accuracy for f in row.found]))),
         f"{spread.mean:.2f}%" + ("" if spread.std is None else f" ± {spread.std:.2f}"),
-        f"{_percent(low)} to {_percent(high)}",
+        f"{percent(low)} to {percent(high)}",
         ", ".join(f"{f.accuracy:.2f}" for f in row.found),
         f"{len(learned({'': row.found}, ''))} of {len(row.found)}",
-        "–" if row.printed is None else _percent(row.printed),
+        "–" if row.printed is None else percent(row.printed),
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}%"
 
 
 def split(record: Record) -> list[Block]:
@@ -227,74 +226,17 @@ def _insides(record: Record) -> list[Block]:
             f"The changed reviews are the first {measure.CHANGED:,} test reviews at most, the "
             f"curves the first {measure.READ:,}, the gradients the first {memory.REVIEWS:,}."
         ),
-        Figure("figures/last.png", "accuracy and steadiness with the last words only"),
-        Figure("figures/replaced.png", "accuracy and steadiness with the first words replaced"),
-        Figure("figures/turns.png", "how often the predicted side still changes near the end"),
-        flips(record.rows),
+        Figure(insides.path("last"), "accuracy and steadiness with the last words only"),
+        Figure(insides.path("replaced"), "accuracy and steadiness with the first words replaced"),
+        Figure(insides.path("turns"), "how often the predicted side still changes near the end"),
+        insides.flips(record.rows),
         Paragraph(
             "Gradients of the logit by words before the end, means over seeds: in the table median "
             "and mean over reviews, in the figure median and quartiles, untrained dashed."
         ),
-        gradients(curves(record.rows)),
-        Figure("figures/memory.png", "gradient by distance from the end"),
+        insides.gradients(insides.curves(record.rows)),
+        Figure(insides.path("memory"), "gradient by distance from the end"),
     ]
-
-
-def flips(rows: Mapping[str, Row]) -> Table:
-    """The flip test of every row, means over the seeds that have confident predictions."""
-    body = []
-    for row in rows.values():
-        tested = [f.measured.flips for f in row.found]
-        sure = [f for f in row.found if f.measured.flips.confident]
-        texts = ["–", "–", "–"]
-        if sure:
-            moved = np.mean([f.measured.flips.moved for f in sure])
-            turned = np.mean([f.turned for f in sure])
-            neutral = np.mean([f.turned_by_neutral for f in sure])
-            texts = [f"{turned:.1f}%", f"{neutral:.1f}%", f"{moved:+.3f}"]
-        confident = np.mean([one.confident for one in tested])
-        body.append((row.title, str(len(sure)), f"{confident:,.0f}", *texts))
-    head = (
-        "model",
-        "seeds",
-        "confident reviews",
-        "turned by the opposite sentiment",
-        "turned by no sentiment",
-        "probability moved towards the sentence",
-    )
-    return Table(head, body)
-
-
-Curves = Mapping[str, Sequence[MemoryCurves]]
-"""By title, untrained and trained in turns, per seed."""
-
-
-def curves(rows: Mapping[str, Row]) -> Curves:
-    """The memory curves of rows."""
-    out = {}
-    for row in rows.values():
-        out[f"{row.title}, untrained"] = [f.measured.fresh for f in row.found]
-        out[row.title] = [f.measured.trained for f in row.found]
-    return out
-
-
-DISTANCES = (0, 10, 20, 50, 100)
-"""Words before the end that the table of gradients has a column for."""
-
-
-def gradients(curves: Curves) -> Table:
-    """Norm of the logit's gradient with respect to a word: median (mean), both means over seeds."""
-    longest = min(len(one.word.median) for seeds in curves.values() for one in seeds)
-    at = [distance for distance in DISTANCES if distance < longest]
-    rows = [(title, *(_gradient(seeds, d) for d in at)) for title, seeds in curves.items()]
-    head = ("‖∂ logit / ∂ word‖, median (mean)", *(f"{d} before the end" for d in at))
-    return Table(head, rows)
-
-
-def _gradient(seeds: Sequence[MemoryCurves], distance: int) -> str:
-    median = np.mean([one.word.median_D[distance] for one in seeds])
-    mean = np.mean([one.word.mean_D[distance] for one in seeds])
-    return f"{median:.2g} ({mean:.2g})"
 
 
 def _all_reviews(record: Record) -> Iterator[Block]:
@@ -305,12 +247,12 @@ def _all_reviews(record: Record) -> Iterator[Block]:
         [
             (
                 row.title,
-                *(_mean([getattr(c, n) for c in row.calibration]) for n in ("ece", "brier")),
+                *(plus_minus([getattr(c, n) for c in row.calibration]) for n in ("ece", "brier")),
             )
             for row in rows
         ],
     )
-    yield Figure("figures/reliability.png", "reliability curve of every seed")
+    yield Figure(insides.path("reliability"), "reliability curve of every seed")
     for name, parts in rows[0].groups.items():
         yield Table(
             (name, "reviews", *(f"{row.title}, accuracy" for row in rows)),
@@ -318,22 +260,17 @@ def _all_reviews(record: Record) -> Iterator[Block]:
                 (
                     part.name,
                     f"{part.reviews:,}",
-                    *(_percent(r.groups[name][i].accuracy) for r in rows),
+                    *(percent(r.groups[name][i].accuracy) for r in rows),
                 )
                 for i, part in enumerate(parts)
             ],
         )
     if record.agreement:
         body = [
-            (a.of, str(a.pairs), _percent(a.share), "–" if a.kappa is None else f"{a.kappa:.3f}")
+            (a.of, str(a.pairs), percent(a.share), "–" if a.kappa is None else f"{a.kappa:.3f}")
             for a in record.agreement
         ]
         yield Table(("predictions of", "pairs", "same side", "Cohen's kappa"), body)
-
-
-def _mean(values: Sequence[float]) -> str:
-    spread = evaluation.spread(list(values))
-    return f"{spread.mean:.4f}" + ("" if spread.std is None else f" ± {spread.std:.4f}")
 
 
 def _twenty(reviews: Sequence[Review]) -> Table:
@@ -356,76 +293,3 @@ def _twenty(reviews: Sequence[Review]) -> Table:
 
 def _side(label: int | None) -> str:
     return {None: "–", 0: "negative", 1: "positive"}[label]
-
-
-def draw(record: Record, folder: pathlib.Path) -> None:
-    """All figures, into ``folder/figures``."""
-    place, data = folder / "figures", record.origin.data["title"]
-    place.mkdir(parents=True, exist_ok=True)
-    rows = record.rows.values()
-    accuracy = {row.title: [f.test_accuracy for f in row.found] for row in rows}
-    printed = {row.title: row.printed for row in rows if row.printed is not None}
-    figures.accuracies(accuracy, printed, place / "accuracy.png", record.test_title)
-    histories = {
-        row.title: [
-            [{"loss": e.loss, "accuracy": e.accuracy} for e in f.history] for f in row.found
-        ]
-        for row in rows
-    }
-    figures.curves(histories, place / "curves.png", "training, dropout on")
-    calibration = {row.title: row.calibration for row in rows}
-    figures.reliability(calibration, place / "reliability.png", record.test_title)
-    _draw_words(record, place, data)
-    _draw_memory(record, place, data)
-
-
-def _draw_words(record: Record, place: pathlib.Path, caption: str) -> None:
-    """What becomes of predictions by how many words are kept, replaced, or left to read."""
-    rows = record.rows.values()
-    for name, xlabel in (("last", "last words read"), ("replaced", "first words replaced")):
-        panels = {
-            panel: {row.title: _by_words(row, name, of) for row in rows}
-            for panel, of in (
-                ("accuracy", "accuracy"),
-                ("same prediction as of the whole", "same"),
-            )
-        }
-        figures.lines(panels, place / f"{name}.png", xlabel, caption)
-    turns = {row.title: _lines([f.measured.turns for f in row.found]) for row in rows}
-    panel = {"reviews whose predicted side still changes": turns}
-    figures.lines(panel, place / "turns.png", "within the last words", caption)
-
-
-def _by_words(row: Row, name: str, of: str) -> tuple[list[int], list[list[float]]]:
-    measured = [getattr(f.measured, name) for f in row.found]
-    return _lines([{k: getattr(at, of) for k, at in m.items()} for m in measured])
-
-
-def _lines(seeds: Sequence[Mapping[int, Any]]) -> tuple[list[int], list[list[float]]]:
-    return list(seeds[0]), [list(one.values()) for one in seeds]
-
-
-PANELS = {
-    "word": "the word read",
-    "h 1": "the first layer's output",
-    "h 2": "the second layer's output",
-}
-"""What gradients are drawn of, where all models have it."""
-
-
-def _draw_memory(record: Record, place: pathlib.Path, caption: str) -> None:
-    shown = ("simple_rnn-plain", "lstm", "simple_rnn-twice")
-    guests = [name for name in record.rows if name not in CONDITIONS]
-    drawn = curves({name: record.rows[name] for name in (*shown, *guests)})
-    colours = {title: i // 2 for i, title in enumerate(curves(record.rows))}
-    panels = {}
-    for name, panel in PANELS.items():
-        of = {title: _quartiles(seeds, name) for title, seeds in drawn.items()}
-        panels[panel] = {title: seeds for title, seeds in of.items() if seeds}
-    figures.memory(panels, place / "memory.png", caption, colours)
-
-
-def _quartiles(seeds: Sequence[MemoryCurves], name: str) -> list[np.ndarray]:
-    """Per seed; none where the models have no such layer."""
-    of = [one.word if name == "word" else one.carry.get(name) for one in seeds]
-    return [curve.quartiles_QD for curve in of if curve is not None]

@@ -5,7 +5,7 @@ import pytest
 from claims_world import AS_CLAIMED, AS_MEASURED, record, results, row, training
 
 from rnnsent import notebook
-from rnnsent.report import blocks, markdown
+from rnnsent.report import blocks, insides, markdown
 from rnnsent.report import claims as report
 
 
@@ -39,7 +39,7 @@ def test_the_tables_say_how_many_hold_and_how_many_learned():
     assert any("± spread over seeds" in head for head in trained.header)
     (twice,) = [row for row in trained.rows if row[0] == "SimpleRNN fitted twice"]
     assert "0 of 5" in twice
-    assert text(report.flips(made.rows)).count("50.0%") == 3
+    assert text(insides.flips(made.rows)).count("50.0%") == 3
 
 
 def test_the_page_has_its_figures_and_cards(tmp_path):
