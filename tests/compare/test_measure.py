@@ -6,13 +6,13 @@ import optax
 import pytest
 from compare import made
 
-from rnnsent import data, evaluation, readings, recipes, training
+from rnnsent import data, evaluation, inference, readings, recipes, training
 from rnnsent.compare import measure, record
 from rnnsent.comparison import holm
 from rnnsent.data import PAD
-from rnnsent.model import ModelConfig
+from rnnsent.model import SentimentClassifier
 
-MODEL = ModelConfig(
+MODEL = SentimentClassifier(
     cell="lstm", vocab_size=100, embedding_size=4, features=(4, 3), head=3, dropout=0.0
 )
 
@@ -38,7 +38,7 @@ def trained(reviews, params):
             sign_N = np.where(generator.random(len(split.label_N)) < share, 1, -1)
             logits.append((2.0 * sign_N * (2 * split.label_N - 1)).astype(np.float32))
         epochs = [record.Epoch(loss=0.6, accuracy=0.7, seconds=s) for s in (9.0, 2.0, 4.0)]
-        return measure.Trained(seed, epochs, 15.0, None, *logits, first_fit, params)
+        return measure.Finished(seed, epochs, 15.0, None, *logits, first_fit, params)
 
     return make
 
@@ -50,7 +50,7 @@ def subject(name, trained, **changes):
     return measure.Subject(msgspec.structs.replace(recipe, **changes), MODEL, trained)
 
 
-LOST = measure.Trained(5, [record.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
+LOST = measure.Finished(5, [record.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
 
 
 def measured(subjects, reviews, **options):
@@ -151,6 +151,6 @@ def test_the_sample_is_the_notebooks_choice_read_word_by_word(reviews, trained, 
     ids_T = reviews.test.ids_NT[row]
     assert review.words == readings.words(reviews.vocabulary, ids_T)
     assert review.printed == {} and review.truth == reviews.test.label_N[row]
-    (logit,) = training.predict(MODEL, params, ids_T[None])
+    (logit,) = inference.predict(MODEL, params, ids_T[None])
     assert review.readings[0].probability == pytest.approx(evaluation.probability(logit), abs=1e-6)
     assert (ids_T != PAD).sum() >= len(review.words)
