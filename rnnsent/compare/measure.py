@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import optax
 
-from rnnsent import evaluation, memory, model, notebook, readings, training
+from rnnsent import evaluation, memory, model, notebook, readings, runs, training
 from rnnsent.compare import record
 from rnnsent.comparison import holm
 from rnnsent.data import OOV, START, Reviews, Split
@@ -25,8 +25,8 @@ SOUND = ("sound-simple-rnn", "sound-lstm")
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
-    """A training as it is measured.
+class Finished:
+    """A finished training as it is measured.
 
     Attributes:
       seed: everything random follows from it.
@@ -55,15 +55,39 @@ class Subject:
 
     recipe: Recipe
     model: SentimentClassifier
-    trained: Sequence[Trained]
+    trained: Sequence[Finished]
+
+    @classmethod
+    def of(cls, recipe: Recipe, trained: Sequence[runs.Trained], reviews: Reviews) -> "Subject":
+        """A recipe that this command named, and what is in the run folder of it."""
+        model = recipe.classifier(reviews.encoding.num_words)
+        return cls(recipe, model, [_finished(one) for one in trained])
 
     @property
     def name(self) -> str:
         return self.recipe.name
 
-    def finite(self) -> dict[int, Trained]:
+    def finite(self) -> dict[int, Finished]:
         """By seed, the trainings that did not diverge."""
         return {one.seed: one for one in self.trained if one.diverged is None}
+
+
+def _finished(trained: runs.Trained) -> Finished:
+    epochs = [
+        record.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
+        for one in trained.history
+    ]
+    result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)
+    if trained.diverged:
+        return dataclasses.replace(held, diverged=trained.diverged)
+    _, _, params = runs.restore(trained, [trained.recipe.cell])
+    return dataclasses.replace(
+        held,
+        train_logits_N=trained.train_logits_N,
+        test_logits_N=trained.test_logits_N,
+        first_fit_accuracy=result.fits[0].test_accuracy if len(result.fits) > 1 else None,
+        params=params,
+    )
 
 
 def measure(
@@ -81,15 +105,19 @@ def measure(
       origin: machine, versions and time.
       bag_of_words: test accuracy of a model without the words' order, where it was measured.
     """
+    titles = [subject.recipe.title for subject in subjects]
+    if len(set(titles)) < len(titles):  # a user's recipe can have any name
+        titles = [subject.name for subject in subjects]
+    titled = dict(zip((subject.name for subject in subjects), titles, strict=True))
     finished = [subject for subject in subjects if subject.finite()]
     return record.Record(
         data=_source(reviews),
         origin=origin,
-        entrants=tuple(_entrant(subject, reviews) for subject in subjects),
+        entrants=tuple(_entrant(s, titled[s.name], reviews) for s in subjects),
         pairs=_pairs(finished, reviews.test.label_N),
         groups=_groups(finished, reviews.test),
         agreements=tuple(_agreements(finished)),
-        sample=_sample(finished, reviews),
+        sample=_sample(finished, titled, reviews),
         bag_of_words=bag_of_words,
     )
 
@@ -115,7 +143,7 @@ def _source(reviews: Reviews) -> record.Source:
     return record.Source(**(named | {"comparable": reviews.comparable}))
 
 
-def _entrant(subject: Subject, reviews: Reviews) -> record.Entrant:
+def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
     recipe, maxlen = subject.recipe, reviews.test.ids_NT.shape[1]
     layers = [
         record.Layer(name=name, output=output, parameters=count)
@@ -124,7 +152,7 @@ def _entrant(subject: Subject, reviews: Reviews) -> record.Entrant:
     trainings = [_training(one, subject.model, reviews) for one in subject.trained]
     return record.Entrant(
         name=recipe.name,
-        title=recipe.title,
+        title=title,
         shipped=recipe.shipped,
         cell=recipe.cell,
         epochs=recipe.epochs,
@@ -137,7 +165,7 @@ def _entrant(subject: Subject, reviews: Reviews) -> record.Entrant:
     )
 
 
-def _training(trained: Trained, model: SentimentClassifier, reviews: Reviews) -> record.Training:
+def _training(trained: Finished, model: SentimentClassifier, reviews: Reviews) -> record.Training:
     lost = trained.diverged is not None
     return record.Training(
         seed=trained.seed,
@@ -156,7 +184,7 @@ def _finite_epoch(epoch: record.Epoch) -> record.Epoch:
     return record.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
 
 
-def _measured(trained: Trained, model: SentimentClassifier, reviews: Reviews) -> record.Measured:
+def _measured(trained: Finished, model: SentimentClassifier, reviews: Reviews) -> record.Measured:
     train, test = reviews.train, reviews.test
     fresh = training.create_state(model, optax.identity(), trained.seed).params
     return record.Measured(
@@ -284,7 +312,7 @@ def _agreements(subjects: Sequence[Subject]) -> Iterator[record.Agreed]:
             yield _agreed(first.name, first.name, pairs)
 
 
-def _agreed(first: str, second: str, pairs: Sequence[tuple[Trained, Trained]]) -> record.Agreed:
+def _agreed(first: str, second: str, pairs: Sequence[tuple[Finished, Finished]]) -> record.Agreed:
     found = [evaluation.agreement(a.test_logits_N, b.test_logits_N) for a, b in pairs]
     kappas = [one.kappa for one in found if one.kappa is not None]
     return record.Agreed(
@@ -296,16 +324,12 @@ def _agreed(first: str, second: str, pairs: Sequence[tuple[Trained, Trained]]) -
     )
 
 
-def _sample(subjects: Sequence[Subject], reviews: Reviews) -> record.Sample:
+def _sample(
+    subjects: Sequence[Subject], titles: Mapping[str, str], reviews: Reviews
+) -> record.Sample:
     """The notebook's reviews, read by two of the recipes."""
     shown = _shown(subjects)
-    titles = [subject.recipe.title for subject, _ in shown]
-    if len(set(titles)) < len(titles):
-        titles = [subject.name for subject, _ in shown]
-    models = {
-        title: (subject.model, subject.finite()[seed].params)
-        for title, (subject, seed) in zip(titles, shown, strict=True)
-    }
+    models = {titles[s.name]: (s.model, s.finite()[seed].params) for s, seed in shown}
     printed = notebook.TITLES if reviews.comparable else {}
     return record.Sample(
         shown=tuple((subject.name, seed) for subject, seed in shown),

@@ -318,8 +318,9 @@ class Record(Part, frozen=True, kw_only=True):
 
     def __post_init__(self):
         names = [entrant.name for entrant in self.entrants]
-        if len(set(names)) != len(names) or not self.finished:
-            raise ValueError("the recipes need different names and a finished training")
+        titles = {entrant.title for entrant in self.entrants}
+        if len(set(names)) != len(names) or len(titles) != len(names) or not self.finished:
+            raise ValueError("recipes need names and titles of their own and a finished training")
         known = set(names)
         used = [name for pair in self.pairs for name in (pair.first, pair.second)]
         used += [name for a in self.agreements for name in (a.first, a.second)]

@@ -1,25 +1,20 @@
 """A comparison's report, drawn from its record; nothing is measured here."""
 
+import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import numpy as np
-
-from rnnsent import memory, notebook
+from rnnsent import notebook
 from rnnsent.compare import record as records
 from rnnsent.compare.record import Entrant, Record
 from rnnsent.comparison import SIGNIFICANCE
-from rnnsent.memory import MemoryCurves
-from rnnsent.readings import Review
-from rnnsent.report import cards, figures, page, story
+from rnnsent.report import gradients, images, page, reviews, story
 from rnnsent.report.blocks import (
     Block,
-    Cards,
     Code,
     Figure,
     Heading,
-    Items,
     Note,
     Paragraph,
     Strong,
@@ -32,16 +27,8 @@ from rnnsent.report.numbers import (
     listed,
     p_value,
     percent,
-    plus_minus,
     short,
 )
-
-DISTANCES = (0, 10, 20, 50, 100)
-"""Words before the end whose gradients are tabled."""
-FAR, NEAR = 50, 10
-"""Words before the end whose gradients are set against the last words'."""
-PANELS = {"x": "the word read", "h 1": "the first layer's output", "h 2": "the second layer's"}
-"""What gradients are drawn of, where all models have it."""
 
 
 def write(record: Record, folder: pathlib.Path) -> list[Block]:
@@ -50,7 +37,11 @@ def write(record: Record, folder: pathlib.Path) -> list[Block]:
     Raises:
       UserError: if the folder cannot be written to.
     """
-    report = blocks(record)
+    drawn = images.draw(record)
+    report = [
+        dataclasses.replace(block, png=drawn[block.path]) if isinstance(block, Figure) else block
+        for block in blocks(record)
+    ]
     page.write(report, folder, title(record))
     return report
 
@@ -64,7 +55,10 @@ def title(record: Record) -> str:
 
 
 def blocks(record: Record) -> list[Block]:
-    """The report: the story, one small table, then everything else."""
+    """The report: the story, one small table, then everything else.
+
+    Its figures are named; :func:`write` draws them.
+    """
     return [
         Heading(1, title(record)),
         *(Paragraph(sentence) for sentence in story.sentences(record)),
@@ -75,16 +69,12 @@ def blocks(record: Record) -> list[Block]:
         *_accuracy(record),
         *_differences(record),
         *_paired(record),
-        Heading(2, f"All test reviews: {record.data.test_title}"),
-        *_calibration(record),
-        *_groups(record),
-        *_agreement(record),
-        Heading(2, "How far back the models look"),
-        *_memory(record),
-        *_remarks(record),
+        *reviews.every(record),
+        *gradients.look(record),
+        *gradients.remarks(record),
         Heading(2, "The layers"),
         *_layers(record),
-        *_twenty(record),
+        *reviews.twenty(record),
     ]
 
 
@@ -169,20 +159,8 @@ def _accuracy(record: Record) -> Iterator[Block]:
         "off; times are means over seeds, compilation included."
     )
     yield from _first_fits(record)
-    caption = record.data.test_title
-    values = {e.title: [t.measured.test_accuracy for t in e.finished] for e in record.finished}
-    told = {e.title: p for e in record.finished if (p := story.printed(record, e)) is not None}
-    png = figures.png(figures.accuracies, values, told, caption=caption)
-    yield Figure("figures/accuracy.png", "accuracy of every seed", png)
-    histories = {
-        e.title: [
-            [{"loss": _nan(p.loss), "accuracy": _nan(p.accuracy)} for p in training.epochs]
-            for training in e.finished
-        ]
-        for e in record.finished
-    }
-    png = figures.png(figures.curves, histories, caption="training, dropout on")
-    yield Figure("figures/curves.png", "training loss and accuracy by epoch", png)
+    yield images.figure("accuracy")
+    yield images.figure("curves")
 
 
 def _range(entrant: Entrant) -> str:
@@ -194,10 +172,6 @@ def _range(entrant: Entrant) -> str:
 
 def _nats(loss: float) -> str:
     return f"{loss:.3f}"
-
-
-def _nan(value: float | None) -> float:
-    return float("nan") if value is None else value
 
 
 def _first_fits(record: Record) -> Iterator[Block]:
@@ -265,155 +239,6 @@ def _paired(record: Record) -> Iterator[Block]:
         yield Table(("seed", f"only {first}", f"only {second}", "p", "p, corrected"), rows)
 
 
-def _calibration(record: Record) -> Iterator[Block]:
-    found = {e.title: [t.measured.calibration for t in e.finished] for e in record.finished}
-    rows = [
-        (one, plus_minus([c.ece for c in seeds]), plus_minus([c.brier for c in seeds]))
-        for one, seeds in found.items()
-    ]
-    yield Table(("recipe", "expected calibration error", "Brier score"), rows)
-    png = figures.png(figures.reliability, found, caption=record.data.test_title)
-    yield Figure("figures/reliability.png", "reliability curve of every seed, ten bins", png)
-
-
-def _groups(record: Record) -> Iterator[Block]:
-    for kind, groups in record.groups.items():
-        rows = [
-            (
-                group.name,
-                f"{group.reviews:,}",
-                *(_accuracy_of(group.accuracy.get(e.name)) for e in record.finished),
-            )
-            for group in groups
-        ]
-        yield Table((kind, "reviews", *(e.title for e in record.finished)), rows)
-
-
-def _accuracy_of(share: float | None) -> str:
-    return "–" if share is None else percent(share)
-
-
-def _agreement(record: Record) -> Iterator[Block]:
-    titles = {entrant.name: entrant.title for entrant in record.entrants}
-    rows = []
-    for one in record.agreements:
-        name = f"{titles[one.first]}, two seeds"
-        if one.first != one.second:
-            name = f"{titles[one.first]} and {titles[one.second]}, same seed"
-        kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
-        rows.append((name, str(one.pairs), percent(one.share), kappa))
-    if rows:
-        yield Table(("predictions of", "pairs", "same side", "Cohen's kappa"), rows)
-
-
-def _curves(record: Record) -> dict[str, list[MemoryCurves]]:
-    """By title, untrained and trained in turns: one per seed."""
-    return {
-        name: [getattr(training.measured, of) for training in entrant.finished]
-        for entrant in record.finished
-        for name, of in (
-            (f"{entrant.title}, untrained", "fresh"),
-            (entrant.title, "trained"),
-        )
-    }
-
-
-def _memory(record: Record) -> Iterator[Block]:
-    curves = _curves(record)
-    longest = min(len(one.word.median) for seeds in curves.values() for one in seeds)
-    yield Paragraph(
-        "The norm of the gradient of the logit with respect to what was read or kept, by words "
-        f"before the end: over the first {memory.REVIEWS} test reviews, mean over seeds."
-    )
-    at = [distance for distance in DISTANCES if distance < longest]
-    rows = [(name, *(_median_and_mean(seeds, d) for d in at)) for name, seeds in curves.items()]
-    yield Table(("median (mean) of words before the end", *map(str, at)), rows)
-    panels = {
-        panel: {name: _quartiles(seeds, of) for name, seeds in curves.items()}
-        for of, panel in PANELS.items()
-        if all(of == "x" or of in one.carry for seeds in curves.values() for one in seeds)
-    }
-    colours = {name: i // 2 for i, name in enumerate(curves)}
-    png = figures.png(figures.memory, panels, caption=record.data.title, colours=colours)
-    yield Figure("figures/memory.png", "gradient by distance from the end, quartiles", png)
-
-
-def _median_and_mean(seeds: Sequence[MemoryCurves], distance: int) -> str:
-    median = np.mean([one.word.median_D[distance] for one in seeds])
-    mean = np.mean([one.word.mean_D[distance] for one in seeds])
-    return f"{median:.2g} ({mean:.2g})"
-
-
-def _quartiles(seeds: Sequence[MemoryCurves], name: str) -> list[np.ndarray]:
-    """Per seed (3, D), as long as all of them are."""
-    found = [one.word if name == "x" else one.carry[name] for one in seeds]
-    longest = min(len(one.median) for one in found)
-    return [one.quartiles_QD[:, :longest] for one in found]
-
-
-def _remarks(record: Record) -> Iterator[Block]:
-    """The notebook's remarks beside this run, where its two recipes are in it."""
-    simple, lstm = (record.shipped(name) for name in story.PRINTED)
-    if simple is None or lstm is None:
-        return
-    slower, better, *inside = notebook.CLAIMS
-    rows = [(slower, _slower(simple, lstm)), (better, _better(record, simple, lstm))]
-    rows += zip(inside, _look_back(record, [simple, lstm]), strict=True)
-    if not story.as_the_notebook(record.data):
-        del rows[1]  # its figures are on other reviews
-    yield Heading(2, "The notebook's remarks")
-    yield Table(("the notebook says", "this run"), rows, "ll")
-    yield Paragraph(
-        ["Whether one thing causes another needs trainings that differ in it: ",
-         Code("python -m experiments.claims"), "."]
-    )  # fmt: skip
-
-
-def _slower(simple: Entrant, lstm: Entrant) -> str:
-    ratio = lstm.summary.epoch_seconds / simple.summary.epoch_seconds
-    return (
-        f"An epoch of the LSTM takes {ratio:.1f} times as long; it has {lstm.parameters:,} "
-        f"parameters, the SimpleRNN {simple.parameters:,}."
-    )
-
-
-def _better(record: Record, simple: Entrant, lstm: Entrant) -> str:
-    difference = lstm.summary.test_accuracy.mean - simple.summary.test_accuracy.mean
-    said = f"The LSTM's accuracy is {100 * difference:+.2f} points from the SimpleRNN's. "
-    if record.shipped("sound-simple-rnn") and record.shipped("sound-lstm"):
-        sound = [record.shipped(f"sound-{cell}").summary.test_accuracy for cell in _CELLS]
-        said += (
-            f"With a sound start and training it is {100 * (sound[1].mean - sound[0].mean):+.2f}. "
-        )
-    return said + "The notebook gives recurrent dropout to the SimpleRNN only."
-
-
-_CELLS = ("simple-rnn", "lstm")
-
-
-def _look_back(record: Record, entrants: Sequence[Entrant]) -> list[str]:
-    """What the gradients of the notebook's recipes say of three of its remarks."""
-    curves = _curves(record)
-    words = {e.title: [one.word for one in curves[e.title]] for e in entrants}
-    far = min(FAR, *(len(word.median) - 1 for seeds in words.values() for word in seeds))
-
-    def each(what) -> str:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = {
-                name: np.mean([what(word) for word in seeds]) for name, seeds in words.items()
-            }
-        return "; ".join(f"{name} {value:.2g}" for name, value in values.items())
-
-    vanishing = each(lambda word: word.median_D[far] / word.median_D[0])
-    local = each(lambda word: word.mean_D[:NEAR].sum() / word.mean_D.sum())
-    return [
-        f"The gradient with respect to the word {far} before the end, as a multiple of the last "
-        f"word's (medians): {vanishing}.",
-        f"Share of the last {NEAR} words in the gradients' norms over all words: {local}.",
-        "Not measured by this run.",
-    ]
-
-
 def _layers(record: Record) -> Iterator[Block]:
     """One table for all recipes whose layers are the same, beside the notebook's counts."""
     ordered = sorted(record.entrants, key=lambda e: _rows(e))
@@ -442,57 +267,3 @@ def _own(entrant: Entrant) -> bool:
 
 def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
-
-
-def _twenty(record: Record) -> Iterator[Block]:
-    """Single reviews as two of the recipes read them."""
-    sample = record.sample
-    if not sample.reviews:
-        return
-    titles = {entrant.name: entrant.title for entrant in record.entrants}
-    shown = listed([f"{titles[name]} (seed {seed})" for name, seed in sample.shown])
-    yield Heading(2, f"{counted(len(sample.reviews), 'review').capitalize()}, read by {shown}")
-    yield Paragraph(
-        ["Chosen by the notebook's rule, ",
-         Code("RandomState(25).choice(rows, 20, replace=False)"),
-         "; ✗ marks a wrong prediction, ! an unknown word."]
-    )  # fmt: skip
-    yield Cards(
-        [_card(review) for review in sample.reviews],
-        [
-            _predictions(sample.reviews),
-            Heading(3, "The texts as the models saw them"),
-            Items([" ".join(review.words) for review in sample.reviews], numbered=True),
-        ],
-    )
-
-
-def _card(review: Review) -> cards.Card:
-    return cards.card(
-        review.number, review.name, review.truth, review.words, review.readings, review.printed
-    )
-
-
-def _predictions(reviews: Sequence[Review]) -> Table:
-    titles = [reading.title for reading in reviews[0].readings]
-    printed = list(dict.fromkeys(name for review in reviews for name in review.printed))
-    rows = [
-        (
-            str(review.number),
-            _side(review.truth),
-            *(_prediction(reading, review.truth) for reading in review.readings),
-            *(_side(review.printed.get(name)) for name in printed),
-        )
-        for review in reviews
-    ]
-    head = ("#", "truth", *titles, *(f"notebook's {name}" for name in printed))
-    return Table(head, rows, "r" + "l" * (len(head) - 1))
-
-
-def _prediction(reading, truth: int | None) -> str:
-    wrong = truth is not None and reading.label != truth
-    return f"{_side(reading.label)} ({reading.probability:.2f})" + (" ✗" if wrong else "")
-
-
-def _side(label: int | None) -> str:
-    return {None: "–", 0: "negative", 1: "positive"}[label]

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rnnsent.evaluation import Calibration
+from rnnsent.report.blocks import shown
 
 _COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900", "#4f9d9d", "#a05070", "#6b6b6b")
 _WIDTH = 5.6
@@ -37,14 +38,25 @@ def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
 
 
+def _text(text: str, width: int = 40) -> str:
+    """A text as it is drawn: to the letter, in lines; a label that began with _ would be hidden."""
+    lines = textwrap.fill(shown(text).replace("$", r"\$"), width)
+    return f" {lines}" if lines.startswith("_") else lines
+
+
 def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
     """The legend of one of the panels below all, the caption above, and into the file."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if len(labels) > 3 else len(labels)
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
     )
-    figure.suptitle(textwrap.fill(caption, 60), fontsize=10)
+    figure.suptitle(_text(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
@@ -68,7 +80,13 @@ def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, captio
             axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
             mean = [sum(at) / len(at) for at in at_epoch]
             axes.plot(
-                epochs, mean, color=colour, linewidth=2, marker="o", markersize=4, label=title
+                epochs,
+                mean,
+                color=colour,
+                linewidth=2,
+                marker="o",
+                markersize=4,
+                label=_text(title),
             )
         axes.set_ylabel(f"training {name}")
     panels[-1].set_xlabel("epoch")
@@ -101,9 +119,9 @@ def accuracies(
                 va="top",
             )
     axes.axhline(0.5, color="lightgray", linewidth=1)
-    labels = [textwrap.fill(title, 12) for title in values]
+    labels = [_text(title, 12) for title in values]
     axes.set(xticks=range(len(values)), xticklabels=labels, ylabel="accuracy")
-    axes.set_title(caption, fontsize=10)
+    axes.set_title(_text(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
@@ -113,7 +131,7 @@ def reliability(values: Mapping[str, Sequence[Calibration]], path: File, caption
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
     for colour, (title, seeds) in zip(itertools.cycle(_COLOURS), values.items(), strict=False):
         for i, one in enumerate(seeds):
-            label = {"label": title} if i == 0 else {}
+            label = {"label": _text(title)} if i == 0 else {}
             axes.plot(
                 one.mean_probability,
                 one.share_positive,
@@ -149,7 +167,7 @@ def memory(
             colour, style = _COLOURS[colours[title] % len(_COLOURS)], ("--", "-")[i % 2]
             low_D, median_D, high_D = np.maximum(np.mean(seeds, axis=0), 1e-12)
             distance = range(len(median_D))
-            axes.plot(distance, median_D, color=colour, linestyle=style, label=title)
+            axes.plot(distance, median_D, color=colour, linestyle=style, label=_text(title))
             axes.fill_between(distance, low_D, high_D, color=colour, alpha=0.12, linewidth=0)
         axes.set(yscale="log", ylim=(1e-9, None))
         axes.set_title(f"gradient with respect to {panel}", fontsize=10)
@@ -174,8 +192,8 @@ def lines(
             itertools.cycle(_COLOURS), curves.items(), strict=False
         ):
             y = np.asarray(seeds, float)
-            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
+            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=_text(title))
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
-        axes.set_title(panel, fontsize=10)
+        axes.set_title(_text(panel, 60), fontsize=10)
     rows[-1].set_xlabel(xlabel)
     _finish(figure, rows[0], caption, path)

@@ -1,6 +1,5 @@
 """Made-up records of a comparison: no training, milliseconds."""
 
-
 import msgspec
 import numpy as np
 
@@ -82,7 +81,13 @@ def lost(seed: int) -> record.Training:
 
 
 def entrant(
-    name: str, accuracies=(0.6,), *, title: str | None = None, lost_seeds=(), shipped=None, **changes
+    name: str,
+    accuracies=(0.6,),
+    *,
+    title: str | None = None,
+    lost_seeds=(),
+    shipped=None,
+    **changes,
 ) -> record.Entrant:
     fits = changes.pop("fits", 2 if name == "notebook-simple-rnn" else 1)
     epochs = changes.pop("epochs", 10)
@@ -93,7 +98,9 @@ def entrant(
         kinds = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
         summary = record.Summary(
             **{kind: spread([getattr(m, kind) for m in measured]) for kind in kinds},
-            first_fit_accuracy=spread([m.first_fit_accuracy for m in measured]) if fits > 1 else None,
+            first_fit_accuracy=spread([m.first_fit_accuracy for m in measured])
+            if fits > 1
+            else None,
             interval=(accuracies[0] - 0.01, accuracies[0] + 0.01),
             epoch_seconds=22.0 if "lstm" in name else 5.5,
             seconds=65.0,

@@ -4,7 +4,8 @@ from rnnsent.report import blocks, cards
 
 HOSTILE = (
     "![x](/etc/passwd) [click](http://evil.example/) <script>alert(1)</script> "
-    "<img src=x onerror='hurt()'> [red]a[/red] :smile: **b** `c` a|b \\| www.evil.example &amp; #"
+    "<img src=x onerror='hurt()'> [red]a[/red] :smile: **b** `c` a|b \\| "
+    "www.evil.example &amp; $\\x^{$ #"
 )
 
 
