@@ -2,12 +2,11 @@ import dataclasses
 import json
 import math
 
-import jax
 import msgspec
 import numpy as np
 import pytest
 
-from rnnsent import data, inference, recipes, runs, training
+from rnnsent import data, inference, runs, training
 from rnnsent.errors import UserError
 
 
@@ -174,4 +173,13 @@ def test_layers_that_cannot_be_made_are_the_users_mistake(tmp_path, toy, recipe)
     start = changed(recipe, cell="lstm", recurrent_init="identity")
     with pytest.raises(UserError, match="^tiny: .*square"):
         runs.train(tmp_path, start, [3], toy)
-    assert recipes.digest(start) and jax.local_device_count()
+
+
+def test_nothing_is_trained_before_every_recipe_can_be(tmp_path, toy, recipe):
+    bad = changed(recipe, name="bad", cell="my_missing:Cell")
+    with pytest.raises(UserError, match="my_missing"):
+        runs.check(tmp_path, [recipe, bad], [3], toy)
+    no_option = changed(recipe, cell_options={"scale": 2})
+    with pytest.raises(UserError, match="no option scale"):
+        runs.train(tmp_path, no_option, [3], toy)
+    assert not list(tmp_path.iterdir())
