@@ -17,8 +17,8 @@ from rnnsent import console, devices, runs
 from rnnsent.config import DataOptions, cli, require
 from rnnsent.data import Reviews
 from rnnsent.model import PRESETS, ModelConfig
-from rnnsent.peers import SUBJECTS, Case
-from rnnsent.peers.measure import Plan, measure
+from rnnsent.benchmark import SUBJECTS, Case
+from rnnsent.benchmark.measure import Plan, measure
 from rnnsent.report import benchmark as report
 
 NOT_QUICK = ("rnnsent-scan", "rnnsent-stored", "keras-jax", "torch-compile")

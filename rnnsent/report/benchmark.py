@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from rnnsent import timing
-from rnnsent.peers import SUBJECTS
-from rnnsent.peers.measure import TASKS
+from rnnsent.benchmark import SUBJECTS
+from rnnsent.benchmark.measure import TASKS
 from rnnsent.report import speed
 from rnnsent.report.markdown import escape
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from rnnsent import timing
-from rnnsent.peers import SUBJECTS
-from rnnsent.peers.measure import TASKS
+from rnnsent.benchmark import SUBJECTS
+from rnnsent.benchmark.measure import TASKS
 
 Case = Mapping[str, Any]
 

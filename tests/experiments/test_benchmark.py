@@ -7,7 +7,7 @@ import pytest
 from experiments import benchmark
 from rnnsent import costs, data, peers
 from rnnsent.errors import UserError
-from rnnsent.peers import measure
+from rnnsent.benchmark import measure
 
 SMALL = benchmark.Options(
     data="toy",

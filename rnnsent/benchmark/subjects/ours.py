@@ -13,13 +13,13 @@ from jax.sharding import PartitionSpec as P
 from rnnsent import costs, devices, recurrence, seeds, timing, training
 from rnnsent.devices import ROWS
 from rnnsent.model import SentimentClassifier
-from rnnsent.peers.case import Case
+from rnnsent.benchmark.case import Case
 
 _BY_ROWS = P(ROWS)
 
 
 class Rnnsent:
-    """``training.train_steps`` and ``training.predict``; see :class:`rnnsent.peers.Subject`.
+    """``training.train_steps`` and ``training.predict``; see :class:`rnnsent.benchmark.Subject`.
 
     Several seeds are trained one after another.
     """

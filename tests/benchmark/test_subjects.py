@@ -16,7 +16,7 @@ import pytest
 from jax.experimental import rnn
 
 from rnnsent import model, peers, recurrence, timing, training
-from rnnsent.peers import ours, worker
+from rnnsent.benchmark import ours, worker
 
 SCRIPT = """
 import dataclasses, json, sys
@@ -26,7 +26,7 @@ import jax
 import jax.flatten_util
 import numpy as np
 from rnnsent import model
-from rnnsent.peers import Case, build, ours, worker
+from rnnsent.benchmark import Case, build, ours, worker
 
 def rows(case, rng):
     # Each word once: Keras's Adam on TensorFlow squares the parts of a repeated word's gradient.
@@ -221,7 +221,7 @@ def test_a_sample_of_a_program_of_steps_is_never_a_single_one(dispatched, least,
 
 def test_importing_the_peers_imports_none_of_them():
     """Nor what takes long and only the report needs."""
-    code = "import sys, rnnsent.peers.worker; print(*sys.modules)"
+    code = "import sys, rnnsent.benchmark.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     modules = set(done.stdout.split())
     assert "rnnsent" in modules

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from rnnsent import costs, timing
-from rnnsent.peers.case import SUBJECTS, Case, unavailable
-from rnnsent.peers.process import Process
+from rnnsent.benchmark.case import SUBJECTS, Case, unavailable
+from rnnsent.benchmark.process import Process
 
 TASKS = {"train": "training step", "infer": "inference"}
 
@@ -182,32 +182,3 @@ class _Session:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     ours.ask(do, path=str(place))
         return out
-
-
-def floor(case: Case, samples: dict, machine: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Per task, the seconds that a step takes at the least, and what they are made of.
-
-    Only real steps of time count, as nobody has to compute padding.
-
-    Products and element-wise work share a core's units, so they add up; memory works meanwhile.
-    The machine's best sample counts: a limit is not made by what disturbed the measurement.
-    """
-    out, size = {}, (case.config, case.batch, machine["steps"])
-    for task, taken in samples.items():
-        parts = {
-            part: timing.summarise([sample[part] for sample in taken["limit"]]).low
-            for part in ("products", "elements")
-        }
-        flops = costs.flops(*size, train=task == "train") * case.seeds
-        traffic = costs.traffic_bytes(*size, train=task == "train") * case.seeds
-        elements = costs.transcendentals(*size) * case.seeds
-        parts["memory"] = traffic / machine["bytes_per_second"]
-        out[task] = parts | {
-            "seconds": max(parts["products"] + parts["elements"], parts["memory"]),
-            "flops": flops,
-            "bytes": traffic,
-            "flops_per_second": flops / parts["products"],
-            "elements_per_second": elements / parts["elements"],
-            "bytes_per_second": machine["bytes_per_second"],
-        }
-    return out

@@ -7,21 +7,26 @@ import sys
 import tempfile
 from typing import Any
 
-from rnnsent.peers.worker import environment
+from rnnsent.benchmark.worker import environment
+
+
+def _search_path() -> str:
+    """Where this process finds modules, a user's cell among them, for another one."""
+    return os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
 
 
 class Process:
-    """``python -m rnnsent.peers.worker NAME FOLDER``; a context that ends it."""
+    """``python -m rnnsent.benchmark.worker NAME FOLDER``; a context that ends it."""
 
     def __init__(self, name: str, folder: str):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rnnsent.peers.worker", name, folder],
+            [sys.executable, "-m", "rnnsent.benchmark.worker", name, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env=os.environ | environment(name),
+            env=os.environ | environment(name) | {"PYTHONPATH": _search_path()},
         )
 
     def ask(self, do: str, **arguments) -> Any:

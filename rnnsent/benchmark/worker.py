@@ -1,4 +1,4 @@
-"""One subject in a process of its own: ``python -m rnnsent.peers.worker NAME FOLDER``.
+"""One subject in a process of its own: ``python -m rnnsent.benchmark.worker NAME FOLDER``.
 
 It reads one JSON request per line from stdin and answers each with one JSON line on stdout.
 ``FOLDER`` holds ``case.json``, ``rows.npz``, and once the subject "reference" ran, ``params.npz``
@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from rnnsent import costs, devices, timing
-from rnnsent.peers.case import SUBJECTS, Case, build
+from rnnsent.benchmark.case import SUBJECTS, Case, build
 
 
 def flatten(tree: dict) -> dict[str, np.ndarray]:
@@ -60,7 +60,7 @@ class Worker:
     def reference(self, rows: int) -> dict[str, Any]:
         """Writes fresh parameters and, in float64, their exact logits and gradients."""
         from rnnsent import model
-        from rnnsent.peers import ours
+        from rnnsent.benchmark import ours
 
         params = model.init(self.case.config, jax.random.key(0))
         # Biases start at zero, which would hide one that is lost on the way to a peer.
