@@ -18,7 +18,7 @@ from rich.markdown import Markdown
 
 from rnnsent import analysis, console, data, devices, evaluation, notebook, runs, training
 from rnnsent.claims import CHANGED, CONDITIONS, Found, Results, criteria
-from rnnsent.config import DataOptions, check_training, cli, first_rows
+from rnnsent.config import DataOptions, check_training, cli
 from rnnsent.model import PRESETS, ModelConfig, summary
 from rnnsent.report import cards, markdown, page, statistics
 from rnnsent.report import claims as draw
@@ -65,7 +65,7 @@ def main(options: Options) -> None:
         options = dataclasses.replace(options, epochs=1)
     reviews = options.load()
     if options.quick:
-        reviews = first_rows(reviews, *QUICK_ROWS)
+        reviews = reviews.first(*QUICK_ROWS)
     provenance = runs.provenance(reviews)
     with runs.open_folder(options, reviews, provenance, "claims") as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
@@ -192,7 +192,7 @@ def _reading(config: ModelConfig, params: Any, test: data.Split) -> dict[str, An
       ``turns``, by number of words: the share of reviews whose predicted side still changed within
       that many before the end; ``jump``: the mean largest change within ``WINDOW`` words.
     """
-    ids_BT = training.pack_rows(test.ids_NT[:READ])
+    ids_BT = data.pack_rows(test.ids_NT[:READ])
     logits_BT = np.asarray(analysis.trajectory(config, params, ids_BT))
     length_B = (ids_BT != data.PAD).sum(1)
     jump_B = analysis.largest_jump(evaluation.probability(logits_BT), WINDOW)
@@ -218,7 +218,7 @@ def report(
     """
     place = folder / "claims" if (folder / "summary.json").exists() else folder
     test_title = reviews.provenance["test_title"]
-    comparable = test_title == "IMDB test accuracy"
+    comparable = reviews.comparable
     draw.draw(found, place, reviews.provenance, comparable)
     params = {n: sum(row[2] for row in summary(config(n, options))) for n in notebook.TITLES}
     tested = criteria(found, reviews.test.label_N, params, comparable)

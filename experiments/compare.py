@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from rnnsent import console, data, devices, evaluation, notebook, runs, training
-from rnnsent.config import DataOptions, check_training, check_unique, cli, first_rows
+from rnnsent.config import DataOptions, check_training, check_unique, cli
 from rnnsent.model import PRESETS, ModelConfig, summary
 from rnnsent.report import cards, figures, markdown, page, statistics
 
@@ -56,7 +56,7 @@ def main(options: Options) -> None:
         options = dataclasses.replace(options, epochs=min(options.epochs, QUICK_EPOCHS))
     reviews = options.load()
     if options.quick:
-        reviews = first_rows(reviews, *QUICK_ROWS)
+        reviews = reviews.first(*QUICK_ROWS)
     provenance = runs.provenance(reviews)
     with runs.open_folder(options, reviews, provenance, "compare") as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
@@ -150,7 +150,7 @@ def report(
     """
     titles = {name: notebook.TITLES[name] for name in trained}
     test_title = reviews.provenance["test_title"]
-    comparable = test_title == "IMDB test accuracy"
+    comparable = reviews.comparable
     rows = {name: _row(name, seeds, reviews) for name, seeds in trained.items()}
     pairs = {n: [one for one in s if _seed(one) in _common(trained)] for n, s in trained.items()}
     tests = _paired(pairs, reviews) if len(trained) == 2 else {}

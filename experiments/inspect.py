@@ -91,7 +91,7 @@ def _review(
         return (
             "your review",
             None,
-            data.encode_text(options.text, vocabulary, **encoding)[0],
+            data.encode_text(options.text, vocabulary, encoding)[0],
             vocabulary,
         )
     reviews = options.reviews(folder)

@@ -29,7 +29,7 @@ def main(options: Options) -> None:
     devices.configure()
     folder = options.run or runs.latest(pathlib.Path("runs"))
     vocabulary, encoding = runs.load_vocabulary(folder)
-    ids_1T = data.encode_text(options.text, vocabulary, **encoding)
+    ids_1T = data.encode_text(options.text, vocabulary, encoding)
     read = vocabulary.decode(ids_1T[0])
     require(bool(read), "No known word is left of the review. Give a text with words in English.")
     source = runs.data_of(folder)

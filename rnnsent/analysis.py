@@ -12,27 +12,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnnsent import recurrence, training
-from rnnsent.cells import CELLS, Array
-from rnnsent.data import PAD, START
-from rnnsent.model import ModelConfig, SentimentClassifier
+from rnnsent.arrays import Array
+from rnnsent.data import PAD, START, lengths, pack_rows
+from rnnsent.inference import predict
+from rnnsent.model import SentimentClassifier
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def trajectory(config: ModelConfig, params: Any, ids_BT: Array) -> Array:
+@functools.partial(jax.jit, static_argnames="model")
+def trajectory(model: SentimentClassifier, params: Any, ids_BT: Array) -> Array:
     """Logits (B, T) after each step: what the model would say if the review ended there."""
-    model = SentimentClassifier(config)
-    return model.apply({"params": params}, ids_BT, method=SentimentClassifier.trajectory)
+    return _plain(model).apply({"params": params}, ids_BT, method="trajectory")
 
 
-def occlusion(config: ModelConfig, params: Any, ids_T: np.ndarray) -> np.ndarray:
+def _plain(model: SentimentClassifier) -> SentimentClassifier:
+    """The model by ``lax.scan``, which vectorises and differentiates in every way."""
+    return model.clone(implementation="scan")
+
+
+def occlusion(model: SentimentClassifier, params: Any, ids_T: np.ndarray) -> np.ndarray:
     """How much the logit loses when one step is masked out, float32 (T,).
 
     A masked step keeps the carry, so the model reads the review as if the word were not there.
     """
     # A row for every step, padding included: reviews of one T then share what is compiled.
     without_TT = np.where(np.eye(len(ids_T), dtype=bool), PAD, ids_T)
-    *logits_T, whole = training.predict(config, params, np.vstack([without_TT, ids_T]))
+    *logits_T, whole = predict(model, params, np.vstack([without_TT, ids_T]))
     return np.where(ids_T == PAD, 0, whole - np.asarray(logits_T, np.float32))
 
 
@@ -58,7 +62,7 @@ class Attribution(NamedTuple):
 
 
 def integrated_gradients(
-    config: ModelConfig,
+    model: SentimentClassifier,
     params: Any,
     ids_T: np.ndarray,
     *,
@@ -72,7 +76,7 @@ def integrated_gradients(
     ``gap`` says how much is missing.
     """
     ends = np.array([0.0, 1.0], np.float32)
-    baseline, logit = (float(x) for x in _path_logits(config, params, ids_T, ends))
+    baseline, logit = (float(x) for x in _path_logits(model, params, ids_T, ends))
     points = 32
     while True:
         node_P, weight_P = np.polynomial.legendre.leggauss(points)
@@ -80,7 +84,7 @@ def integrated_gradients(
         contribution_T = np.zeros(len(ids_T))
         for start in range(0, points, 256):
             part = slice(start, start + 256)
-            slope_PT = _path_slopes(config, params, ids_T, position_P[part])
+            slope_PT = _path_slopes(model, params, ids_T, position_P[part])
             contribution_T += weight_P[part] / 2 @ np.asarray(slope_PT, np.float64)
         found = Attribution(contribution_T, logit, baseline, points)
         if abs(found.gap) <= tolerance * abs(logit - baseline) or points >= max_points:
@@ -88,64 +92,45 @@ def integrated_gradients(
         points *= 2
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _path_logits(config: ModelConfig, params: Any, ids_T: Array, position_P: Array) -> Array:
+@functools.partial(jax.jit, static_argnames="model")
+def _path_logits(
+    model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array
+) -> Array:
     """Logits (P,) with the review's embeddings scaled by each position in [0, 1]."""
-    model = SentimentClassifier(config).bind({"params": params})
-    x_1TE, mask_1T = model.embed(ids_T[None])
-    x_PTE = position_P[:, None, None] * x_1TE
-    return _read(config, params, x_PTE, jnp.broadcast_to(mask_1T, x_PTE.shape[:2]))
+    bound, x_1TE, mask_PT = _path(model, params, ids_T, position_P)
+    return bound.read(position_P[:, None, None] * x_1TE, mask_PT)
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _path_slopes(config: ModelConfig, params: Any, ids_T: Array, position_P: Array) -> Array:
+@functools.partial(jax.jit, static_argnames="model")
+def _path_slopes(
+    model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array
+) -> Array:
     """Per position, each step's embedding times the gradient there, (P, T)."""
-    model = SentimentClassifier(config).bind({"params": params})
-    x_1TE, mask_1T = model.embed(ids_T[None])
+    bound, x_1TE, mask_PT = _path(model, params, ids_T, position_P)
     x_PTE = position_P[:, None, None] * x_1TE
-    mask_PT = jnp.broadcast_to(mask_1T, x_PTE.shape[:2])
-    grad_PTE = jax.grad(lambda x: _read(config, params, x, mask_PT).sum())(x_PTE)
+    grad_PTE = jax.grad(lambda x_PTE: bound.read(x_PTE, mask_PT).sum())(x_PTE)
     return (grad_PTE * x_1TE).sum(-1)
 
 
-def _read(config: ModelConfig, params: Any, x_BTE: Array, mask_BT: Array, nudges=None) -> Array:
-    """Logits (B,) of embedded reviews; ``nudges``, one (B, T, ·) per array of the carry, are added
-    to the carry after each step."""
-    zeros = [jnp.zeros((x_BTE.shape[0], features)) for features in config.features]
-    cell = CELLS[config.cell]
-    layers = [
-        recurrence.Layer(cell.step, params[f"layer_{i}"], (zeros_BH,) * cell.carry_size)
-        for i, zeros_BH in enumerate(zeros)
-    ]
-    stacked = recurrence.stack(layers)
-    step, width = stacked.step, x_BTE.shape[-1]
-    if nudges is not None:
-        x_BTE = jnp.concatenate([x_BTE, *nudges], axis=-1)
-        ends = np.cumsum([width, *(a.shape[-1] for a in nudges)])
-
-        def step(params, carry, x_and_nudges):
-            x_BE, *nudge, _ = jnp.split(x_and_nudges, ends, axis=-1)
-            carry = stacked.step(params, carry, x_BE)
-            return tuple(a + b for a, b in zip(carry, nudge, strict=True))
-
-    carry, _ = recurrence.scan(step, stacked.params, stacked.carry, x_BTE, mask_BT, sequences=False)
-    return SentimentClassifier(config).apply(
-        {"params": params}, carry[0], method=SentimentClassifier.head
-    )
+def _path(model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array):
+    bound = _plain(model).bind({"params": params})
+    x_1TE, mask_1T = bound.embed(ids_T[None])
+    return bound, x_1TE, jnp.broadcast_to(mask_1T, (len(position_P), len(ids_T)))
 
 
-def memory(config: ModelConfig, params: Any, ids_BT: np.ndarray) -> dict[str, np.ndarray]:
+def memory(model: SentimentClassifier, params: Any, ids_BT: np.ndarray) -> dict[str, np.ndarray]:
     """How strongly the logit still depends on what was read and held at each step.
 
     Returns:
       Norms of the logit's gradient, float32 (B, D), by distance from the row's last real step
       (D = T, column 0 is the last step, NaN before the first): ``x`` with respect to the step's
       embedding; ``h 1``, ``h 2``, … with respect to each layer's output after the step, and
-      ``c 1``, … to the rest of its carry where it has one (an LSTM's memory).
+      ``c 1``, … to the rest of its carry where it has one (an LSTM's memory; ``c 1.2`` for a third
+      array, and so on).
     """
-    packed = training.pack_rows(np.asarray(ids_BT))
-    norms = _memory_norms(config, params, packed)
-    length_B = (packed != PAD).sum(1)
+    packed = pack_rows(np.asarray(ids_BT))
+    norms = _memory_norms(model, params, packed)
+    length_B = lengths(packed)
     step_BD = length_B[:, None] - 1 - np.arange(packed.shape[1])
     out = {}
     for name, norm_BT in norms.items():
@@ -154,22 +139,35 @@ def memory(config: ModelConfig, params: Any, ids_BT: np.ndarray) -> dict[str, np
     return out
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _memory_norms(config: ModelConfig, params: Any, ids_BT: Array) -> dict[str, Array]:
-    model = SentimentClassifier(config).bind({"params": params})
-    x_BTE, mask_BT = model.embed(ids_BT)
-    size = CELLS[config.cell].carry_size
-    # In the order of the stack's carry: the top layer's arrays first.
-    arrays = [(i, j) for i in reversed(range(len(config.features))) for j in range(size)]
-    nudges = [jnp.zeros((*ids_BT.shape, config.features[i])) for i, _ in arrays]
-    names = [f"{'hc'[min(j, 1)]} {i + 1}" for i, j in arrays]
+@functools.partial(jax.jit, static_argnames="model")
+def _memory_norms(model: SentimentClassifier, params: Any, ids_BT: Array) -> dict[str, Array]:
+    bound = _plain(model).bind({"params": params})
+    x_BTE, mask_BT = bound.embed(ids_BT)
+    carries = bound.initial_carries(x_BTE)
+    named = [
+        (f"{'hc'[min(j, 1)]} {i + 1}" + (f".{j}" if j > 1 else ""), a)
+        for i, carry in reversed(list(enumerate(carries)))  # in the order of the stack's carry
+        for j, a in enumerate(carry)
+    ]
+    nudges = [_nudge(a, x_BTE.shape[1]) for _, a in named]
     grads = jax.grad(
-        lambda x_BTE, nudges: _read(config, params, x_BTE, mask_BT, nudges).sum(), argnums=(0, 1)
+        lambda x_BTE, nudges: bound.read(x_BTE, mask_BT, nudges=nudges).sum(), argnums=(0, 1)
     )(x_BTE, nudges)
-    return {
-        name: jnp.linalg.norm(grad, axis=-1)
-        for name, grad in zip(("x", *names), (grads[0], *grads[1]), strict=True)
+    norms = {"x": _norm(grads[0])}
+    return norms | {
+        name: _norm(grad) for (name, _), grad in zip(named, grads[1], strict=True) if grad is not None
     }
+
+
+def _nudge(carry: Array, steps: int) -> Array | None:
+    """Zeros (B, T, ...) to add to one array of a carry; None for one without a gradient."""
+    if not jnp.issubdtype(carry.dtype, jnp.inexact):
+        return None
+    return jnp.zeros((len(carry), steps, *carry.shape[1:]), carry.dtype)
+
+
+def _norm(grad_BT: Array) -> Array:
+    return jnp.sqrt((grad_BT.reshape(*grad_BT.shape[:2], -1) ** 2).sum(-1))
 
 
 def keep_last(ids_NT: np.ndarray, words: int) -> np.ndarray:
@@ -190,7 +188,7 @@ def replace_first(ids_NT: np.ndarray, words: int, generator: np.random.Generator
     order_N = generator.permutation(rows)
     other_N = np.empty(rows, int)
     other_N[order_N] = np.roll(order_N, 1)
-    packed_NT = training.pack_rows(np.where(ids_NT == START, PAD, ids_NT))[other_N]
+    packed_NT = pack_rows(np.where(ids_NT == START, PAD, ids_NT))[other_N]
     word_NT = (ids_NT != PAD) & (ids_NT != START)
     place_NT = np.cumsum(word_NT, axis=1) - 1
     theirs_NT = np.take_along_axis(packed_NT, np.maximum(place_NT, 0), axis=1)
@@ -204,7 +202,7 @@ def append(ids_NT: np.ndarray, words: list[int]) -> np.ndarray:
     The result is padded on the left.
     """
     T = ids_NT.shape[1]
-    packed_NT = training.pack_rows(ids_NT[:, ::-1])[:, ::-1]  # padding on the left
+    packed_NT = pack_rows(ids_NT[:, ::-1])[:, ::-1]  # padding on the left
     words_NW = np.broadcast_to(np.asarray(words, ids_NT.dtype), (len(ids_NT), len(words)))
     return np.concatenate([packed_NT, words_NW], axis=1)[:, -T:]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import tyro
 
 from rnnsent import runs
-from rnnsent.data import Reviews, Split, load
+from rnnsent.data import Encoding, Reviews, load
 from rnnsent.errors import UserError
 
 Options = TypeVar("Options")
@@ -40,17 +40,24 @@ else imdb-train. toy: a small made-up task."""
     truncating: Literal["pre", "post"] = "pre"
     """Side a long review loses words from."""
 
+    validation: float = 0.0
+    """Share of the training reviews, their last ones, that is held out and measured on; the test \
+split is then left unread."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """How reviews become rows of ids."""
+        return Encoding(self.num_words, self.maxlen, self.padding, self.truncating)
+
     def load(self) -> Reviews:
         """The reviews these options name."""
         return load(
             self.data,
-            num_words=self.num_words,
-            maxlen=self.maxlen,
-            padding=self.padding,
-            truncating=self.truncating,
+            self.encoding,
             archive=self.archive,
             word_index=self.word_index,
             data_dir=self.data_dir,
+            validation=self.validation,
         )
 
 
@@ -74,12 +81,15 @@ class RunOptions:
     def reviews(self, folder: pathlib.Path) -> Reviews:
         """The reviews of the run, refused if they are others than its provenance names."""
         held = runs.data_of(folder)
-        config = runs.read_json(folder / "config.json", "quick", *runs.ENCODING)
-        given = {n: getattr(self, n) for n in ("archive", "word_index", "data_dir")}
-        encoding = {n: config[n] for n in runs.ENCODING}
-        reviews = DataOptions(held["source"], **given, **encoding).load()
-        if config["quick"]:
-            reviews = first_rows(reviews, held["train"], held["test"])
+        _, encoding = runs.load_vocabulary(folder)
+        reviews = load(
+            held["source"],
+            encoding,
+            archive=self.archive,
+            word_index=self.word_index,
+            data_dir=self.data_dir,
+            validation=held.get("validation", 0.0),
+        ).first(held["train"], held["test"])
         differs = {k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)}
         require(not differs, f"These are not the reviews of {folder}: {', '.join(differs)} differ.")
         return reviews
@@ -109,31 +119,6 @@ def check_training(
     require(batch_size >= 1, f"--batch-size is {batch_size}; it must be at least 1.")
     finite = 0 < learning_rate < math.inf
     require(finite, f"--learning-rate is {learning_rate}; it must be above 0 and finite.")
-
-
-def first_rows(reviews: Reviews, train: int, test: int) -> Reviews:
-    """The first rows of each split only; the provenance says so."""
-    if len(reviews.train.names) <= train and len(reviews.test.names) <= test:
-        return reviews
-    rows = f"first {train:,} training and {test:,} test rows only"
-    provenance = reviews.provenance | {
-        "train": min(train, len(reviews.train.names)),
-        "test": min(test, len(reviews.test.names)),
-        "title": f"{reviews.provenance['title']} ({rows})",
-        "test_title": f"accuracy on the first {test:,} test rows ({reviews.provenance['source']})",
-    }
-    return dataclasses.replace(
-        reviews,
-        train=_head(reviews.train, train),
-        test=_head(reviews.test, test),
-        provenance=provenance,
-    )
-
-
-def _head(split: Split, rows: int) -> Split:
-    return Split(
-        split.ids_NT[:rows], split.label_N[:rows], split.names[:rows], split.length_N[:rows]
-    )
 
 
 def cli(main: Callable[[Options], None], options: type[Options], argv: list[str] | None = None):

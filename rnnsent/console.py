@@ -18,6 +18,15 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
+def bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yields ``advance(n)``, which moves a bar of ``total`` by n. Silent without a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda n: progress.advance(task, n)
+
+
+@contextlib.contextmanager
 def training_progress(
     title: str, console: Console | None = None
 ) -> Iterator[Callable[[Any], None]]:

@@ -1,12 +1,13 @@
 """How a run uses the machine: settings that must be made before JAX starts, and the device mesh."""
 
+import math
 import os
 
 import jax
 from jax.sharding import AxisType, Mesh
 
-ROWS = "rows"
-"""Name of the mesh axis that a batch's rows are spread over."""
+SEEDS, ROWS = "seeds", "rows"
+"""Names of the mesh axes that trainings, and a batch's rows, are spread over."""
 
 _CPU_FLAGS = {
     "xla_cpu_multi_thread_eigen": "false",  # a core's matrix products stay on that core
@@ -36,6 +37,12 @@ def configure() -> None:
     os.environ["XLA_FLAGS"] = " ".join([flags, *ours]).strip()
 
 
-def mesh() -> Mesh:
-    """All local devices in one axis, over which a batch's rows are spread."""
-    return jax.make_mesh((jax.local_device_count(),), (ROWS,), axis_types=(AxisType.Auto,))
+def mesh(seeds: int = 1) -> Mesh:
+    """All local devices as (seeds x rows): whole trainings side by side, then rows of a batch.
+
+    As many devices along ``SEEDS`` as divide both the seeds and the devices evenly.
+    """
+    devices = jax.local_device_count()
+    along = math.gcd(seeds, devices)
+    shape = (along, devices // along)
+    return jax.make_mesh(shape, (SEEDS, ROWS), axis_types=(AxisType.Auto,) * 2)

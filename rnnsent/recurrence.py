@@ -5,162 +5,154 @@ The contract of a masked step, on every path:
 * it keeps the carry, wherever it stands (left, right, between real steps), and its output
   repeats the last one (the initial carry's before the first real step) or, by argument, is zero;
 * a row with no real step returns its initial carry exactly;
-* what stands in padding, NaN included, reaches neither outputs nor any gradient.
+* what stands in padding, NaN included, reaches neither outputs nor any gradient. The step reads
+  zeros there, so it must be finite and differentiable at zero inputs.
 
-Masks are bool ``(B, T)``, True where a step is real.
+A mask is bool ``(B, T)``, True where a step is real, or int32 ``(B,)``, the lengths of rows whose
+real steps come first.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from rnnsent.cells import Array, Carry, Cell, Params, Step
-from rnnsent.kernels import cudnn, packing, ragged
+from rnnsent.arrays import Array, Carry, Params, Step
+from rnnsent.cells import Cell
+from rnnsent.kernels import packed, packing, plain
 
-IMPLEMENTATIONS = ("auto", "scan", "packed", "cudnn")
+
+@dataclasses.dataclass(frozen=True)
+class Implementation:
+    """A way to run a step over time; its own knobs are arguments of its ``run``.
+
+    Attributes:
+      run: ``run(step, params, carry, x_BT, mask, sequences) -> (carry, y_BTH or None)``, see
+        :func:`rnnsent.kernels.plain.scan`.
+      scratch: ``scratch(step, params, carry, x_BT)``, memory that ``run`` takes as ``scratch`` and
+        a loop of calls can use again; None for one that has no use for it.
+    """
+
+    run: Callable[..., tuple[Carry, Array | None]]
+    scratch: Callable[..., Any] | None = None
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "scan": Implementation(plain.scan),
+    "scan-unrolled": Implementation(functools.partial(plain.scan, unroll=8)),
+    "scan-kept": Implementation(functools.partial(plain.scan, keep="expensive")),
+    "scan-stored": Implementation(functools.partial(plain.scan, keep="all")),
+    "packed": Implementation(packed.scan, packed.scratch),
+}
+"""``scan`` is ``lax.scan`` that keeps the carries alone for the backward pass; ``scan-unrolled``
+eight of its steps in one iteration; ``scan-kept`` keeps what is expensive to compute again;
+``scan-stored`` is plain autodiff. ``packed`` runs only as many steps as the longest row has; it has
+no forward mode of its own (second derivatives work)."""
+
+
+def resolve(implementation: str) -> str:
+    """The implementation that ``auto`` stands for on the present backend; others as they are.
+
+    What was measured fastest: ``packed`` on a CPU, ``scan-unrolled`` on a GPU (an H200).
+
+    Raises:
+      ValueError: for an unknown one.
+    """
+    if implementation == "auto":
+        return "packed" if jax.default_backend() == "cpu" else "scan-unrolled"
+    if implementation not in IMPLEMENTATIONS:
+        raise ValueError(
+            f"unknown implementation {implementation!r}; expected auto or one of "
+            + ", ".join(IMPLEMENTATIONS)
+        )
+    return implementation
 
 
 def scan(
     step: Step,
     params: Params,
     carry: Carry,
-    x_BTE: Array,
-    mask_BT: Array | None = None,
+    x_BTE: Any,
+    mask: Array | None = None,
     *,
     sequences: bool = True,
     zero_masked: bool = False,
     reverse: bool = False,
     implementation: str = "scan",
-    right_padded: bool = False,
-    recompute: bool = True,
-    unroll: int = 1,
-    workspace: Any = None,
+    scratch: Any = None,
 ) -> tuple[Carry, Array | None]:
     """Runs ``step`` over time under a mask; the contract is the module's.
 
     Args:
-      step: ``step(params, carry, x_BE) -> carry``; ``carry[0]`` is the output.
+      step: ``step(params, carry, x_BE) -> carry``, each row of the batch by itself; ``carry[0]`` is
+        the output. It may close over no value that is being differentiated: pass that in params.
       params: what the step needs that does not change over time, any pytree.
-      carry: the initial carry, arrays with leading axis B.
-      x_BTE: inputs.
-      mask_BT: bool, True = real; ``None`` means every step is.
+      carry: the initial carry, a tuple of arrays with leading axis B.
+      x_BTE: inputs; any pytree of (B, T, ...), of which the step gets (B, ...).
+      mask: bool (B, T) or int32 (B,), see the module; None means every step is real.
       sequences: whether to return the output of every step; without it the second result is None.
       zero_masked: masked steps output zeros instead of repeating the last output.
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
-      implementation: ``scan`` is ``lax.scan``, differentiable in every way. ``packed`` moves each
-        row's real steps together and runs only as many steps as the longest row has; it has no
-        forward mode of its own (second derivatives work). ``cudnn`` is for CUDA GPUs and for the
-        LSTM without recurrent dropout; it runs layer after layer, in reverse mode only. ``auto`` is
-        what was measured fastest on the backend.
-      right_padded: a promise that every row's real steps come first, which spares the packing.
-      recompute: (``scan`` only) keep only the carries for the backward pass and recompute the rest
-        of each step there, for the least memory. ``packed`` keeps what is dear to compute again.
-      unroll: (``scan`` only) steps in one iteration of the compiled loop.
-      workspace: (``packed`` only) memory for the backward pass, used again from call to call; see
-        :func:`rnnsent.kernels.ragged.scan`.
+      implementation: a name in ``IMPLEMENTATIONS``, or ``auto``, see :func:`resolve`.
+      scratch: memory for the backward pass, see :class:`Implementation`.
 
     Returns:
-      The final carry and the outputs (B, T, H), or None.
+      The final carry and the outputs (B, T, ...), or None.
 
     Raises:
-      ValueError: if the mask is not a bool array of the inputs' (B, T), for an unknown
-        implementation, or for what an implementation cannot do.
+      ValueError: if mask, carry or step do not fit together, or for an unknown implementation.
     """
-    implementation = resolve(implementation)
+    run = IMPLEMENTATIONS[resolve(implementation)].run
+    mask = _checked_mask(mask, *jax.tree.leaves(x_BTE)[0].shape[:2])
+    _check_step(step, params, carry, x_BTE)
+    steps = jax.tree.leaves(x_BTE)[0].shape[1]
+    mask_BT = packing.mask_of(mask, steps) if mask is not None and mask.ndim == 1 else mask
     if mask_BT is not None:
-        _check_mask(mask_BT, x_BTE)
-        x_BTE = jnp.where(mask_BT[..., None], x_BTE, 0)
+        x_BTE = packing.zero_padding(x_BTE, mask_BT)
     if reverse:
-        x_BTE, mask_BT = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
-        right_padded = False
-    if implementation == "cudnn":
-        run = functools.partial(cudnn.scan, right_padded=right_padded)
-        carry, y_BTH = _by_layer(run, step, params, carry, x_BTE, mask_BT, sequences)
-    elif implementation == "packed" and mask_BT is not None:
-        carry, y_BTH = _packed(
-            step, params, carry, x_BTE, mask_BT, sequences, right_padded, workspace
-        )
-    else:
-        carry, y_BTH = _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll)
-    if y_BTH is not None and zero_masked and mask_BT is not None:
-        y_BTH = jnp.where(mask_BT[..., None], y_BTH, 0)
-    return carry, y_BTH[:, ::-1] if sequences and reverse else y_BTH
+        x_BTE, mask = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
+    if steps == 0:
+        run = plain.scan
+    knobs = {} if scratch is None else {"scratch": scratch}
+    carry, y_BTH = run(step, params, carry, x_BTE, mask, sequences, **knobs)
+    if y_BTH is None:
+        return carry, None
+    y_BTH = y_BTH[:, ::-1] if reverse else y_BTH
+    if zero_masked and mask_BT is not None:
+        y_BTH = packing.where(mask_BT, y_BTH, jnp.zeros_like(y_BTH))
+    return carry, y_BTH
 
 
-def resolve(implementation: str) -> str:
-    """The implementation that ``auto`` stands for on the present backend; others as they are."""
-    if implementation not in IMPLEMENTATIONS:
+def _checked_mask(mask: Any, rows: int, steps: int) -> Array | None:
+    if mask is None:
+        return None
+    mask = jnp.asarray(mask)
+    fits = mask.dtype == jnp.bool_ and mask.shape == (rows, steps)
+    if not fits and not (mask.dtype == jnp.int32 and mask.shape == (rows,)):
         raise ValueError(
-            f"unknown implementation {implementation!r}; expected one of "
-            + ", ".join(IMPLEMENTATIONS)
+            f"mask is {mask.dtype}{list(mask.shape)}, expected bool{[rows, steps]}, True where a "
+            f"step is real, or int32{[rows]}, the lengths of rows whose real steps come first"
         )
-    if implementation != "auto":
-        return implementation
-    return "packed" if jax.default_backend() == "cpu" else "scan"
+    return mask
 
 
-def _scanned(step, params, carry, x_BTE, mask_BT, sequences, recompute, unroll):
-    def body(carry, x_and_mask):
-        x_BE, mask_B = x_and_mask
-        new = step(params, carry, x_BE)
-        if mask_B is not None:
-            new = packing.where(mask_B, new, carry)
-        return new, new[0] if sequences else None
-
-    if recompute:
-        # The loop already keeps the compiler from merging the two computations.
-        body = jax.checkpoint(body, prevent_cse=False)
-    over_time = jax.tree.map(_time_first, (x_BTE, mask_BT))
-    carry, y_TBH = jax.lax.scan(body, carry, over_time, unroll=unroll)
-    return carry, _time_first(y_TBH) if sequences else None
+def _check_step(step: Step, params: Params, carry: Carry, x_BTE: Any) -> None:
+    """Raises ``ValueError`` unless a step's carry has the structure of the one before it."""
+    if not isinstance(carry, tuple) or not carry:
+        raise ValueError(f"the carry is a {type(carry).__name__}, expected a tuple of arrays")
+    x_BE = jax.tree.map(lambda a: jax.ShapeDtypeStruct((len(a), *a.shape[2:]), a.dtype), x_BTE)
+    new = jax.eval_shape(step, params, carry, x_BE)
+    before, after = (_described(tree) for tree in (carry, new))
+    if before != after:
+        raise ValueError(f"the step turns the carry {before} into {after}, expected the same")
 
 
-def _packed(step, params, carry, x_BTE, mask_BT, sequences, right_padded, workspace):
-    first_BH, length_B = carry[0], mask_BT.sum(1, dtype=jnp.int32)
-    if not right_padded:
-        x_BTE, length_B = packing.pack(x_BTE, mask_BT)
-    x_TBE = _time_first(x_BTE)
-    carry, y_TBH = ragged.scan(step, params, carry, x_TBE, length_B, sequences, workspace)
-    return carry, packing.unpack(_time_first(y_TBH), first_BH, mask_BT) if sequences else None
-
-
-def _by_layer(kernel, step, params, carry, x_BTE, mask_BT, sequences):
-    """One layer after another, each by a kernel, which must know the cell and its weights."""
-    if not isinstance(step, _Stacked):
-        step, params = _Stacked((step,), (len(carry),)), [params]
-    layers = zip(step.steps, params, _split(carry, step.sizes), strict=True)
-    finals = []
-    for each, each_params, first in layers:
-        dropout_BH = None
-        if isinstance(each, _Dropped):
-            each_params, input_dropout_BE, dropout_BH = each_params
-            if input_dropout_BE is not None:
-                x_BTE = x_BTE * input_dropout_BE[:, None]
-            each = each.step
-        top = len(finals) == len(step.steps) - 1
-        final, x_BTE = kernel(
-            each, each_params, first, x_BTE, mask_BT, dropout_BH, sequences=sequences or not top
-        )
-        finals.append(final)
-    return sum(reversed(finals), ()), x_BTE
-
-
-def _time_first(a: Array) -> Array:
-    """(B, T, ...) to (T, B, ...), and back."""
-    return jnp.swapaxes(a, 0, 1)
-
-
-def _check_mask(mask_BT: Array, x_BTE: Array) -> None:
-    if mask_BT.dtype != jnp.bool_ or mask_BT.shape != x_BTE.shape[:2]:
-        raise ValueError(
-            f"mask is {mask_BT.dtype}{list(mask_BT.shape)}, expected bool{list(x_BTE.shape[:2])}: "
-            "one flag per row and step of the inputs, True where the step is real"
-        )
+def _described(tree: Any) -> str:
+    return str(jax.tree.map(lambda a: f"{jnp.result_type(a)}{list(jnp.shape(a))}", tree))
 
 
 class Layer(NamedTuple):
@@ -183,41 +175,25 @@ def stack(layers: Sequence[Layer]) -> Layer:
     One pass keeps the outputs of the lower layers in cache instead of writing (B, T, H) between
     layers. The carry is flat, the top layer's first, so ``carry[0]`` is the stack's output.
     """
-    step = _Stacked(tuple(layer.step for layer in layers), _sizes(layers))
+    step = _Stacked(tuple(layer.step for layer in layers), tuple(len(la.carry) for la in layers))
     carry = sum((layer.carry for layer in reversed(layers)), ())
     return Layer(step, [layer.params for layer in layers], carry)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Stacked:
-    """The step of :func:`stack`, which can be taken apart again."""
+    """The step of :func:`stack`."""
 
     steps: tuple[Step, ...]
     sizes: tuple[int, ...]
 
     def __call__(self, params: Sequence[Params], carry: Carry, x_BE: Array) -> Carry:
-        carries = []
-        for step, own, before in zip(self.steps, params, _split(carry, self.sizes), strict=True):
-            carries.append(step(own, before, x_BE))
-            x_BE = carries[-1][0]
+        carries, end = [], len(carry)
+        for i, (step, size) in enumerate(zip(self.steps, self.sizes, strict=True)):
+            with jax.named_scope(f"layer_{i}"):
+                carries.append(step(params[i], carry[end - size : end], x_BE))
+            end, x_BE = end - size, carries[-1][0]
         return sum(reversed(carries), ())
-
-
-def unstack_carry(carry: Carry, layers: Sequence[Layer]) -> list[Carry]:
-    """The carry of :func:`stack` as one carry per layer, the lowest first."""
-    return _split(carry, _sizes(layers))
-
-
-def _sizes(layers: Sequence[Layer]) -> tuple[int, ...]:
-    return tuple(len(layer.carry) for layer in layers)
-
-
-def _split(carry: Carry, sizes: Sequence[int]) -> list[Carry]:
-    parts, end = [], len(carry)
-    for size in sizes:
-        parts.append(tuple(carry[end - size : end]))
-        end -= size
-    return parts
 
 
 def dropout_mask(key: Array, rows_B: Array, width: int, rate: float) -> Array:
@@ -251,12 +227,18 @@ def cell_layer(
 ) -> Layer:
     """A bound cell, ours or one of Flax's, as a layer; ``x_BE`` gives the shape of its inputs.
 
+    A cell whose output is not ``carry[0]`` has that output put before its carry.
+
     Raises:
-      ValueError: for recurrent dropout with a cell that is not a ``rnnsent.cells.Cell``.
+      ValueError: for recurrent dropout with a cell that does not say where it acts.
     """
     if isinstance(cell, Cell):
-        step, dropout_step = type(cell).step, type(cell).dropout_step
         params, carry = cell.declare(x_BE.shape[-1]), cell.initialize_carry(None, x_BE.shape)
+        cell = cell.clone(parent=None, name=None)
+        step = _CellStep(cell, type(cell).output is not Cell.output)
+        if step.has_output:
+            y_BH = jax.eval_shape(cell.output, params, carry, x_BE)
+            carry = (jnp.zeros(y_BH.shape, y_BH.dtype), *carry)
     elif recurrent_dropout_BH is not None:
         raise ValueError(
             f"{type(cell).__name__} takes no recurrent dropout; set it to 0 or write the cell as a "
@@ -264,26 +246,24 @@ def cell_layer(
         )
     else:
         step, params, carry = _flax_step(cell, x_BE)
-        dropout_step = None
-
-    params = (params, input_dropout_BE, recurrent_dropout_BH)
-    return Layer(_Dropped(step, dropout_step), params, carry)
+    return Layer(step, (params, input_dropout_BE, recurrent_dropout_BH), carry)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Dropped:
+class _CellStep:
     """A cell's step with dropout; its params are the cell's and the two masks, or None."""
 
-    step: Step
-    dropout_step: Callable[..., Carry] | None
+    cell: Cell
+    has_output: bool
 
     def __call__(self, all_params: Params, carry: Carry, x_BE: Array) -> Carry:
         params, input_dropout_BE, recurrent_dropout_BH = all_params
         if input_dropout_BE is not None:
             x_BE = x_BE * input_dropout_BE
-        if recurrent_dropout_BH is not None:
-            return self.dropout_step(params, carry, x_BE, recurrent_dropout_BH)
-        return self.step(params, carry, x_BE)
+        if not self.has_output:
+            return self.cell.advance(params, carry, x_BE, recurrent_dropout_BH)
+        carry = self.cell.advance(params, carry[1:], x_BE, recurrent_dropout_BH)
+        return (self.cell.output(params, carry, x_BE), *carry)
 
 
 def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
@@ -293,7 +273,9 @@ def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
     _, y_BH = cell(carry, x_BE)  # declares the parameters
     unbound, variables = cell.clone(parent=None), cell.variables
 
-    def step(params, carry, x_BE):
+    def step(all_params, carry, x_BE):
+        params, input_dropout_BE, _ = all_params
+        x_BE = x_BE if input_dropout_BE is None else x_BE * input_dropout_BE
         inner, y_BH = unbound.apply(params, jax.tree.unflatten(treedef, carry[1:]), x_BE)
         return (y_BH, *jax.tree.leaves(inner))
 
@@ -303,70 +285,74 @@ def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
 class Recurrent(nn.Module):
     """Recurrent layers over time, one per cell; like ``nn.RNN``, for any mask and any depth.
 
+    Its variable collection ``scratch`` is memory for the backward pass, made by a call with
+    ``mutable=["scratch"]``. A loop of training steps that differentiates with respect to it and
+    hands the result on allocates and clears it once; without it every step has memory of its own.
+
     Attributes:
       cells: ours or Flax's, the lowest first.
       dropout: share of each layer's inputs dropped, the same units at every step.
       recurrent_dropout: share of the state dropped where it enters the recurrent product.
-      options: more keyword arguments of :func:`scan` (``implementation``, ``reverse``, …).
+      implementation: see :func:`scan`.
+      reverse: see :func:`scan`.
     """
 
     cells: Sequence[nn.RNNCellBase]
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    implementation: str = "scan"
+    reverse: bool = False
 
     @nn.compact
     def __call__(
         self,
         x_BTE: Array,
-        mask_BT: Array | None = None,
+        mask: Array | None = None,
         *,
         carry: Carry | None = None,
         sequences: bool = True,
-        right_padded: bool = False,
         train: bool = False,
         rows_B: Array | None = None,
-        workspace: Any = None,
+        nudges: Sequence[Array | None] | None = None,
     ) -> tuple[Carry, Array | None]:
         """Runs the layers; returns the stack's final carry and the top outputs (see :func:`scan`).
 
         Args:
           x_BTE: inputs.
-          mask_BT: bool, True = real.
-          carry: the initial carry, zeros where None: a stack's is flat, the top layer's first.
+          mask: see :func:`scan`.
+          carry: the initial carry, the cells' own where None: a stack's is flat, the top layer's
+            first.
           sequences: whether to return every step's output.
-          right_padded: a promise that every row's real steps come first.
           train: apply dropout, with the random stream ``dropout``.
           rows_B: each row's number in the whole batch, where this is a part of one.
-          workspace: from :meth:`workspace`, or None.
+          nudges: for each array of the stack's carry a (B, T, ...) that is added to it after each
+            real step, or None: a gradient with respect to one is that of what is carried.
         """
-        stacked = stack(self._layers(x_BTE, train, rows_B))
+        step, params, first = stack(self.layers(x_BTE, train=train, rows_B=rows_B))
+        inputs = x_BTE
+        if nudges is not None:
+            step, inputs = _Nudged(step), (x_BTE, tuple(nudges))
+        carry = first if carry is None else carry
+        scratch = self._scratch(step, params, carry, inputs)
         return scan(
-            stacked.step,
-            stacked.params,
-            stacked.carry if carry is None else carry,
-            x_BTE,
-            mask_BT,
+            step,
+            params,
+            carry,
+            inputs,
+            mask,
             sequences=sequences,
-            right_padded=right_padded,
-            workspace=workspace,
-            **self.options,
+            reverse=self.reverse,
+            implementation=self.implementation,
+            scratch=scratch,
         )
 
-    def workspace(self, x_BTE: Array, *, train: bool = False) -> Any:
-        """Memory for one backward pass over inputs of this shape, or None where it has no use.
-
-        A loop of training steps that hands it on allocates and clears it once. ``train`` as in the
-        call it is for; only shapes count.
-        """
-        if resolve(self.options.get("implementation", "scan")) != "packed":
-            return None
-        stacked = stack(self._layers(x_BTE, train, None))
-        return ragged.workspace(*stacked, _time_first(x_BTE))
-
-    def _layers(self, x_BTE: Array, train: bool, rows_B: Array | None) -> list[Layer]:
+    @nn.nowrap
+    def layers(
+        self, x_BTE: Array, *, train: bool = False, rows_B: Array | None = None
+    ) -> list[Layer]:
+        """The layers as :func:`stack` takes them; of a bound module."""
         rows_B = jnp.arange(x_BTE.shape[0]) if rows_B is None else rows_B
-        layers, x_BE = [], jnp.zeros_like(x_BTE[:, 0])
+        layers, x_BE = [], jnp.zeros((x_BTE.shape[0], *x_BTE.shape[2:]), x_BTE.dtype)
 
         def mask(rate: float, width: int) -> Array | None:
             if not (train and rate):
@@ -383,3 +369,29 @@ class Recurrent(nn.Module):
             layers.append(layer)
             x_BE = jnp.zeros_like(layer.carry[0])
         return layers
+
+    @nn.nowrap
+    def _scratch(self, step: Step, params: Params, carry: Carry, x_BTE: Any) -> Any:
+        make = IMPLEMENTATIONS[resolve(self.implementation)].scratch
+        if make is None or self.is_initializing():
+            return None
+        if self.is_mutable_collection("scratch"):
+            memory = make(step, params, carry, x_BTE)
+            leaves = jax.tree.leaves(memory)
+            # A gradient hands the memory on, and only floats have one.
+            if all(jnp.issubdtype(a.dtype, jnp.inexact) for a in leaves):
+                self.variable("scratch", "memory", lambda: memory)
+        return self.get_variable("scratch", "memory")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Nudged:
+    """A step that adds something to its carry."""
+
+    step: Step
+
+    def __call__(self, params: Params, carry: Carry, x_and_nudges: Any) -> Carry:
+        x_BE, nudges = x_and_nudges
+        carry = self.step(params, carry, x_BE)
+        pairs = zip(carry, nudges, strict=True)
+        return tuple(a if nudge is None else a + nudge for a, nudge in pairs)

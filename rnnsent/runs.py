@@ -28,12 +28,9 @@ import numpy as np
 import optax
 
 from rnnsent import checkpoints, console, evaluation, locks, training
-from rnnsent.data import Reviews, Vocabulary
+from rnnsent.data import Encoding, Reviews, Vocabulary
 from rnnsent.errors import UserError
 from rnnsent.model import ModelConfig
-
-ENCODING = ("num_words", "maxlen", "padding", "truncating")
-"""The options that say how reviews become ids."""
 
 _RECIPE = ("epochs", "batch_size", "learning_rate", "quick")
 """Options that all seeds of a run share."""
@@ -129,8 +126,7 @@ def _describe(
 ) -> None:
     write_json(folder / "config.json", options)
     write_json(folder / "provenance.json", provenance)
-    encoding = {n: getattr(options, n) for n in ENCODING}
-    save_vocabulary(folder, reviews.vocabulary, encoding)
+    save_vocabulary(folder, reviews.vocabulary, reviews.encoding)
 
 
 def _check_same_run(folder: pathlib.Path, options: Any, reviews: Reviews) -> None:
@@ -193,6 +189,8 @@ def data_of(folder: pathlib.Path) -> dict[str, Any]:
     held = read_json(path, "data")["data"]
     if not isinstance(held, dict) or not {"source", "title", "train", "test"} <= held.keys():
         raise _unreadable(path, "its data has no source, title or size")
+    if not all(isinstance(held[name], int) and held[name] > 0 for name in ("train", "test")):
+        raise _unreadable(path, "its sizes are no numbers of rows")
     return held
 
 
@@ -260,17 +258,22 @@ def _git_revision() -> str | None:
         return None
 
 
-def save_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, encoding: dict[str, Any]) -> None:
+def save_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, encoding: Encoding) -> None:
     """What encodes new text for this run's models."""
-    words = vocabulary.words[: encoding["num_words"]]
+    words = vocabulary.words[: encoding.num_words]
     content = {"origin": vocabulary.origin, "encoding": encoding, "words": words}
     write_json(folder / "vocabulary.json", content)
 
 
-def load_vocabulary(folder: pathlib.Path) -> tuple[Vocabulary, dict[str, Any]]:
+def load_vocabulary(folder: pathlib.Path) -> tuple[Vocabulary, Encoding]:
     """What :func:`save_vocabulary` wrote: the words and the encoding they are used with."""
-    content = read_json(folder / "vocabulary.json", "words", "origin", "encoding")
-    return Vocabulary(tuple(content["words"]), content["origin"]), content["encoding"]
+    path = folder / "vocabulary.json"
+    content = read_json(path, "words", "origin", "encoding")
+    try:
+        encoding = Encoding(**content["encoding"])
+    except TypeError as error:
+        raise _unreadable(path, error) from error
+    return Vocabulary(tuple(content["words"]), content["origin"]), encoding
 
 
 def latest(root: pathlib.Path) -> pathlib.Path:

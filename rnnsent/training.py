@@ -1,16 +1,20 @@
-"""Training as pure functions over one state: a step, a stretch of steps, a run.
+"""Training as pure functions over one state: a step, some steps as one program, a run.
 
-A stretch of steps is one dispatch to the devices: the data lives there, each device takes its
-share of every batch's rows, in micro-batches that fit its cache, and the gradients are summed.
-The result does not depend on the number of devices or the micro-batch beyond float rounding:
-losses are weighted sums over rows, and dropout is drawn per row of the whole batch.
+``fit`` dispatches a few steps at a time (``train_steps``); each is a ``train_step``, which sums
+``gradients`` over micro-batches that fit a core's cache; each of those is the model's pass over
+time. The data lives on the devices. Trainings of several seeds are one program over a mesh of
+(seeds x rows): a device has whole trainings, or its share of every batch's rows.
+
+The losses are weighted sums over rows, and dropout is drawn per row of the whole batch, so a
+gradient is the same for any number of devices and any micro-batch but for rounding. Rounding can
+turn a training's path all the same: the accuracies of one seed belong to one machine.
 """
 
 import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,13 +25,18 @@ from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnsent.cells import Array
-from rnnsent.devices import ROWS, mesh
-from rnnsent.model import ModelConfig, SentimentClassifier, init
+from rnnsent.arrays import Array
+from rnnsent.data import lengths, pack_rows
+from rnnsent.devices import ROWS, SEEDS, mesh
+from rnnsent.layout import Plan, default_micro_batch, epoch_order, plan
+from rnnsent.model import SentimentClassifier, init
 
 STEPS_PER_DISPATCH = 7
 """About how many training steps go to the devices at once: enough to hide the dispatch, few enough
 for the progress to move."""
+
+INITIAL, DROPOUT, ORDER = range(3)
+"""The streams of randomness that a training draws from its seed's key."""
 
 
 class TrainState(struct.PyTreeNode):
@@ -38,12 +47,40 @@ class TrainState(struct.PyTreeNode):
       params: the model's parameters.
       opt_state: the optimizer's.
       key: the run's PRNG key; never changes.
+      scratch: memory that one backward pass hands on to the next, or None; see
+        :class:`rnnsent.recurrence.Recurrent`. No result depends on it.
     """
 
     step: Array
     params: Any
     opt_state: Any
     key: Array
+    scratch: Any = None
+
+
+class Rows(NamedTuple):
+    """Reviews: token ids (N, T) with the real ones first, int32; how many; 1 = positive."""
+
+    ids_NT: Array
+    length_N: Array
+    label_N: Array
+
+    @classmethod
+    def of(cls, ids_NT: np.ndarray, label_N: np.ndarray) -> "Rows":
+        """Rows of any padding; a masked step keeps the carry, so only the order of ids counts."""
+        packed_NT = pack_rows(np.asarray(ids_NT))
+        return cls(packed_NT, lengths(packed_NT), np.asarray(label_N))
+
+
+class Batch(NamedTuple):
+    """Rows of one step: ids (B, T), lengths, labels; weight 1, or 0 for a row that only fills the
+    batch; and each row's number in the whole batch, of which this may be a part."""
+
+    ids_BT: Array
+    length_B: Array
+    label_B: Array
+    weight_B: Array
+    rows_B: Array
 
 
 class Totals(NamedTuple):
@@ -68,7 +105,7 @@ class Progress:
       loss: mean over the rows so far, in nats, with dropout on.
       accuracy: likewise, a share.
       rows: reviews so far.
-      seconds: since the epoch began.
+      seconds: since the epoch began; of all seeds that train together.
     """
 
     epoch: int
@@ -81,295 +118,221 @@ class Progress:
     seconds: float
 
 
-def optimizer(learning_rate: float = 1e-3) -> optax.GradientTransformation:
-    """Adam with the defaults and the epsilon of Keras (Kingma & Ba, 2015, end of section 2).
-
-    Keras adds epsilon, 1e-7, to the root of the second moment before correcting its bias, optax
-    afterwards. In optax's terms the same step has an epsilon that shrinks from 3.2e-6 to 1e-7, and
-    the gradients of many embedding entries are that small.
-    """
-
-    def epsilon(step: Array) -> Array:
-        return 1e-7 / jnp.sqrt(1 - 0.999 ** (step + 1.0))
-
-    adam = optax.inject_hyperparams(optax.adam, static_args=("b1", "b2"))
-    return adam(learning_rate, b1=0.9, b2=0.999, eps=epsilon)
-
-
 def create_state(
-    config: ModelConfig, optimizer: optax.GradientTransformation, seed: int
+    model: SentimentClassifier, optimizer: optax.GradientTransformation, seed: int
 ) -> TrainState:
     """The state before the first step; everything random in the run follows from ``seed``."""
     key = jax.random.key(seed)
-    params = init(config, jax.random.fold_in(key, 0))
+    params = init(model, jax.random.fold_in(key, INITIAL))
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), key)
 
 
 def loss_sums(
-    config: ModelConfig,
-    params: Any,
-    ids_BT: Array,
-    label_B: Array,
-    weight_B: Array,
-    *,
-    dropout_key: Array | None = None,
-    rows_B: Array | None = None,
-    implementation: str = "auto",
-    workspace: Any = None,
+    model: SentimentClassifier, variables: Any, batch: Batch, dropout_key: Array | None = None
 ) -> tuple[Array, Totals]:
     """Summed binary cross-entropy (in nats) of weighted rows, and the totals.
 
-    Dropout is applied where a key is given; ``rows_B`` are the rows' numbers in the whole batch.
-    Rows must be right-padded (:func:`pack_rows`).
+    ``variables`` are the model's, ``{"params": …}``; dropout is applied where a key is given.
     """
     train = dropout_key is not None
-    logits_B = SentimentClassifier(config, implementation).apply(
-        {"params": params},
-        ids_BT,
-        right_padded=True,
+    logits_B = model.apply(
+        variables,
+        batch.ids_BT,
+        batch.length_B,
         train=train,
-        rows_B=rows_B,
-        workspace=workspace,
+        rows_B=batch.rows_B,
         rngs={"dropout": dropout_key} if train else None,
     )
-    loss_B = optax.sigmoid_binary_cross_entropy(logits_B, label_B.astype(logits_B.dtype))
-    correct_B = (logits_B > 0) == (label_B == 1)
+    loss_B = optax.sigmoid_binary_cross_entropy(logits_B, batch.label_B.astype(logits_B.dtype))
+    correct_B = (logits_B > 0) == (batch.label_B == 1)
+    weight_B = batch.weight_B
     totals = Totals((loss_B * weight_B).sum(), (correct_B * weight_B).sum(), weight_B.sum())
     return totals.loss, totals
 
 
 def gradients(
-    config: ModelConfig,
-    params: Any,
-    ids_BT: Array,
-    label_B: Array,
-    weight_B: Array,
-    *,
+    model: SentimentClassifier,
+    variables: Any,
+    batch: Batch,
     dropout_key: Array,
-    rows_B: Array,
-    micro_batch: int,
-    implementation: str = "auto",
-    workspace: Any = None,
-) -> tuple[Any, Totals, Any]:
-    """Gradients of the summed loss, the totals and the workspace as it was used.
+    micro_batch: int | None = None,
+) -> tuple[Any, Totals]:
+    """Gradients of the summed loss, a tree like ``variables``, and the totals.
 
     One micro-batch of rows after another: rows of similar length go together, as a micro-batch
-    takes as many steps as its longest row. ``B`` must be a multiple of ``micro_batch``. All use the
-    same :func:`workspace`, or, without one, memory of their own.
+    takes as many steps as its longest row. ``B`` must be a multiple of ``micro_batch``, which is B
+    where None. Of ``scratch`` among the variables the last use is returned, in its gradient's place.
     """
-    by_length_B = jnp.argsort((ids_BT != 0).sum(1))
+    by_length_B = jnp.argsort(batch.length_B)
+    size = micro_batch or len(batch.label_B)
+    parts = jax.tree.map(lambda a: a[by_length_B].reshape(-1, size, *a.shape[1:]), batch)
+    gradient = jax.grad(functools.partial(loss_sums, model), has_aux=True)
 
-    def loss(params, workspace, rows):
-        ids_bT, label_b, weight_b, rows_b = rows
-        return loss_sums(
-            config,
-            params,
-            ids_bT,
-            label_b,
-            weight_b,
-            dropout_key=dropout_key,
-            rows_B=rows_b,
-            implementation=implementation,
-            workspace=workspace,
-        )
+    def add(sums, part):
+        sums, scratch = sums
+        grads, totals = gradient(variables | scratch, part, dropout_key)
+        scratch = {name: grads[name] for name in scratch}
+        return (jax.tree.map(jnp.add, sums, (grads["params"], totals)), scratch), None
 
-    def part(state, rows):
-        sums, workspace = state
-        used = jax.grad(loss, argnums=(0, 1), has_aux=True)(params, workspace, rows)
-        (grads, workspace), totals = used
-        return (jax.tree.map(jnp.add, sums, (grads, totals)), workspace), None
-
-    batch = (ids_BT, label_B, weight_B, rows_B)
-    micro = jax.tree.map(lambda a: a[by_length_B].reshape(-1, micro_batch, *a.shape[1:]), batch)
-    zeros = (jax.tree.map(jnp.zeros_like, params), Totals.zero())
-    ((grads, totals), workspace), _ = jax.lax.scan(part, (zeros, workspace), micro)
-    return grads, totals, workspace
-
-
-def workspace(
-    config: ModelConfig, params: Any, maxlen: int, micro_batch: int, implementation: str = "auto"
-) -> Any:
-    """Memory that the backward passes of all micro-batches use in turn; see ``Recurrent``."""
-    return SentimentClassifier(config, implementation).apply(
-        {"params": params},
-        jnp.zeros((micro_batch, maxlen), jnp.int32),
-        train=True,
-        rngs={"dropout": jax.random.key(0)},  # only shapes count
-        method="workspace",
-    )
+    zeros = jax.tree.map(jnp.zeros_like, variables["params"]), Totals.zero()
+    scratch = {name: variables[name] for name in variables if name != "params"}
+    ((grads, totals), scratch), _ = jax.lax.scan(add, (zeros, scratch), parts)
+    return {"params": grads} | scratch, totals
 
 
 def train_step(
-    config: ModelConfig,
+    model: SentimentClassifier,
     optimizer: optax.GradientTransformation,
     state: TrainState,
-    ids_BT: Array,
-    label_B: Array,
-    weight_B: Array,
+    batch: Batch,
     *,
-    micro_batch: int,
+    micro_batch: int | None = None,
     axis: str | None = None,
-    implementation: str = "auto",
-    workspace: Any = None,
-) -> tuple[TrainState, Totals, Any]:
+) -> tuple[TrainState, Totals]:
     """One optimizer step on the mean loss of a batch.
 
     Args:
-      config: of the model.
+      model: holds the implementation of its recurrence.
       optimizer: any optax transformation.
       state: before the step.
-      ids_BT: int32 token ids, 0 = padding.
-      label_B: int32, 1 = positive.
-      weight_B: float32, 1 for a review and 0 for a row that only fills the batch.
-      micro_batch: rows at a time; divides B.
+      batch: the rows.
+      micro_batch: rows at a time; divides B; all where None.
       axis: name of the mesh axis over which each device holds B rows of a larger batch, in order.
-      implementation: of the recurrence, see :func:`rnnsent.recurrence.scan`.
-      workspace: from :func:`workspace` or the step before, or None.
 
     Returns:
-      The next state, the batch's totals, and the workspace for the next step.
+      The next state and the whole batch's totals.
     """
-    rows_B = jnp.arange(ids_BT.shape[0])
+    dropout_key = jax.random.fold_in(jax.random.fold_in(state.key, DROPOUT), state.step)
+    variables = {"params": state.params} | (state.scratch or {})
+    grads, totals = gradients(model, variables, batch, dropout_key, micro_batch)
+    scratch = None if state.scratch is None else {name: grads[name] for name in state.scratch}
+    mean = grads["params"]
     if axis is not None:
-        rows_B += jax.lax.axis_index(axis) * ids_BT.shape[0]
-    dropout_key = jax.random.fold_in(jax.random.fold_in(state.key, 1), state.step)
-    grads, totals, workspace = gradients(
-        config,
-        state.params,
-        ids_BT,
-        label_B,
-        weight_B,
-        dropout_key=dropout_key,
-        rows_B=rows_B,
-        micro_batch=micro_batch,
-        implementation=implementation,
-        workspace=workspace,
-    )
-    if axis is not None:
-        grads, totals = jax.lax.psum((grads, totals), axis)
-    grads = jax.tree.map(lambda g: g / totals.weight, grads)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        mean, totals = jax.lax.psum((mean, totals), axis)
+    mean = jax.tree.map(lambda g: g / totals.weight, mean)
+    updates, opt_state = optimizer.update(mean, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    state = state.replace(step=state.step + 1, params=params, opt_state=opt_state)
-    return state, totals, workspace
-
-
-class Plan(NamedTuple):
-    """How a batch is laid out: ``devices * parts * micro_batch`` rows, the last ones filling up."""
-
-    batch_size: int
-    devices: int
-    parts: int
-    micro_batch: int
-
-    @property
-    def rows(self) -> int:
-        return self.devices * self.parts * self.micro_batch
-
-
-def plan(batch_size: int, devices: int, micro_batch: int) -> Plan:
-    """The layout with parts of at most ``micro_batch`` rows and the fewest filling rows."""
-    share = -(-batch_size // devices)
-    parts = -(-share // micro_batch)
-    return Plan(batch_size, devices, parts, -(-share // parts))
-
-
-def epoch_order(key: Array, epoch: Array, rows: int, layout: Plan) -> Array:
-    """Row numbers (steps, B) of one epoch's batches, int32, reshuffled per epoch; -1 only fills."""
-    steps = -(-rows // layout.batch_size)
-    shuffled_N = jax.random.permutation(jax.random.fold_in(jax.random.fold_in(key, 2), epoch), rows)
-    order = jnp.pad(
-        shuffled_N.astype(jnp.int32), (0, steps * layout.batch_size - rows), constant_values=-1
-    ).reshape(steps, layout.batch_size)
-    return jnp.pad(order, ((0, 0), (0, layout.rows - layout.batch_size)), constant_values=-1)
-
-
-def stretch(
-    config: ModelConfig,
-    optimizer: optax.GradientTransformation,
-    state: TrainState,
-    ids_NT: Array,
-    label_N: Array,
-    order_SB: Array,
-    start: Array,
-    stop: Array,
-    *,
-    micro_batch: int,
-    axis: str | None = None,
-    implementation: str = "auto",
-) -> tuple[TrainState, Totals]:
-    """The steps ``order_SB[start:stop]`` one after another; options as in :func:`train_step`."""
-
-    def one(index, carried):
-        state, totals, room = carried
-        rows_B = order_SB[index]
-        batch = ids_NT[rows_B], label_N[rows_B], (rows_B >= 0).astype(jnp.float32)
-        options = {"micro_batch": micro_batch, "axis": axis, "implementation": implementation}
-        state, new, room = train_step(config, optimizer, state, *batch, workspace=room, **options)
-        return state, jax.tree.map(jnp.add, totals, new), room
-
-    room = workspace(config, state.params, ids_NT.shape[1], micro_batch, implementation)
-    state, totals, _ = jax.lax.fori_loop(start, stop, one, (state, Totals.zero(), room))
+    state = TrainState(state.step + 1, params, opt_state, state.key, scratch)
     return state, totals
 
 
-@functools.partial(
-    jax.jit, static_argnames=("config", "optimizer", "layout", "devices"), donate_argnames="state"
-)
-def train_steps(
+def scratch(model: SentimentClassifier, params: Any, batch: Batch) -> Any:
+    """Memory for the backward passes over batches of this shape, or None where it has no use."""
+
+    def made(params):
+        rngs = {"dropout": jax.random.key(0)}  # only shapes count
+        _, made = model.apply(
+            {"params": params}, batch.ids_BT, train=True, rngs=rngs, mutable=["scratch"]
+        )
+        return made
+
+    shapes = jax.eval_shape(made, params)
+    return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), dict(shapes)) or None
+
+
+def run_steps(
+    model: SentimentClassifier,
+    optimizer: optax.GradientTransformation,
     state: TrainState,
-    ids_NT: Array,
-    label_N: Array,
-    order_SB: Array,
+    rows: Rows,
+    order_KB: Array,
     start: Array,
     stop: Array,
     *,
-    config: ModelConfig,
+    micro_batch: int | None = None,
+    axis: str | None = None,
+) -> tuple[TrainState, Totals]:
+    """The steps on rows ``order_KB[start:stop]`` one after another; see :func:`train_step`."""
+
+    def body(index, carried):
+        state, totals = carried
+        batch = _batch(rows, order_KB[index], axis)
+        state, new = train_step(model, optimizer, state, batch, micro_batch=micro_batch, axis=axis)
+        return state, jax.tree.map(jnp.add, totals, new)
+
+    part = _batch(rows, order_KB[0, :micro_batch], axis)
+    state = state.replace(scratch=scratch(model, state.params, part))
+    state, totals = jax.lax.fori_loop(start, stop, body, (state, Totals.zero()))
+    return state.replace(scratch=None), totals
+
+
+def _batch(rows: Rows, order_B: Array, axis: str | None) -> Batch:
+    """The rows of these numbers; -1 takes the last review, at no weight."""
+    rows_B = jnp.arange(len(order_B))
+    if axis is not None:
+        rows_B += jax.lax.axis_index(axis) * len(order_B)
+    ids_BT, length_B, label_B = (a[order_B] for a in rows)
+    return Batch(ids_BT, length_B, label_B, (order_B >= 0).astype(jnp.float32), rows_B)
+
+
+@functools.partial(
+    jax.jit, static_argnames=("model", "optimizer", "layout", "devices"), donate_argnames="states"
+)
+def train_steps(
+    states: TrainState,
+    rows: Rows,
+    order_SKB: Array,
+    start: Array,
+    stop: Array,
+    *,
+    model: SentimentClassifier,
     optimizer: optax.GradientTransformation,
     layout: Plan,
     devices: Mesh,
 ) -> tuple[TrainState, Totals]:
-    """The steps ``order_SB[start:stop]`` as one dispatch.
+    """The steps ``start`` to ``stop`` of every training as one dispatch.
 
-    The bounds are known only when it runs, so one compilation serves every stretch. ``state`` is
-    donated; all arguments live on every device.
+    The bounds are known only when it runs, so one compilation serves all dispatches.
+
+    Args:
+      states: stacked along S; donated.
+      rows: the reviews, on every device.
+      order_SKB: int32, row numbers of each training's K batches; -1 only fills.
+      start: first step.
+      stop: the step after the last.
+      model: of all trainings.
+      optimizer: the one the states were created with.
+      layout: of a batch over the devices along ``ROWS``.
+      devices: the mesh of (seeds x rows).
+
+    Returns:
+      The next states, and per training the totals of these steps, (S,).
     """
+
+    def run(state_and_order, rows, start, stop):
+        state, order_KB = state_and_order
+        micro_batch, axis = layout.micro_batch, ROWS if devices.shape[ROWS] > 1 else None
+        return run_steps(
+            model, optimizer, state, rows, order_KB, start, stop, micro_batch=micro_batch, axis=axis
+        )
+
+    def share(states, order_SKB, *common):
+        return _every(lambda each: run(each, *common), (states, order_SKB))
 
     return jax.shard_map(
-        functools.partial(stretch, config, optimizer, micro_batch=layout.micro_batch, axis=ROWS),
+        share,
         mesh=devices,
-        in_specs=(P(), P(), P(), P(None, ROWS), P(), P()),
-        out_specs=P(),
+        in_specs=(P(SEEDS), P(SEEDS, None, ROWS), P(), P(), P()),
+        out_specs=P(SEEDS),
         check_vma=False,
-    )(state, ids_NT, label_N, order_SB, start, stop)
+    )(states, order_SKB, rows, start, stop)
 
 
-def pack_rows(ids_NT: np.ndarray) -> np.ndarray:
-    """Each row's real ids first, padding after: the same review to every model here.
-
-    A masked step keeps the carry, so only the order of the real steps counts.
-    """
-    order_NT = np.argsort(ids_NT == 0, axis=1, kind="stable")
-    return np.take_along_axis(ids_NT, order_NT, axis=1)
-
-
-def default_micro_batch(config: ModelConfig) -> int:
-    """Rows at a time: an accelerator wants the whole batch, a CPU core works from its cache.
-
-    There, as many as keep the widest layer's pre-activations within 256 KiB, but no fewer than 128,
-    below which the products lose speed.
-    """
-    if jax.default_backend() != "cpu":
-        return 1 << 30
-    params = jax.eval_shape(lambda: init(config, jax.random.key(0)))
-    layers = [layer for name, layer in params.items() if name.startswith("layer_")]
-    return max(128, (1 << 16) // max(a.shape[-1] for a in jax.tree.leaves(layers)))
+def _every(function: Callable, trees_S: Any) -> Any:
+    """``function`` of each entry along S: on a CPU one after another, for one training fills a core
+    and works from its cache; on an accelerator all in one vectorised step."""
+    if len(jax.tree.leaves(trees_S)[0]) == 1:
+        only = function(jax.tree.map(lambda a: a[0], trees_S))
+        return jax.tree.map(lambda a: a[None], only)
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(function, trees_S)
+    return jax.vmap(function)(trees_S)
 
 
 def fit(
-    config: ModelConfig,
+    model: SentimentClassifier,
     optimizer: optax.GradientTransformation,
-    state: TrainState,
+    states: Sequence[TrainState],
     ids_NT: np.ndarray,
     label_N: np.ndarray,
     *,
@@ -377,79 +340,102 @@ def fit(
     batch_size: int = 512,
     micro_batch: int | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[TrainState, list[Progress]]:
+) -> tuple[list[TrainState], list[list[Progress]]]:
     """Trains for some epochs over all rows, each epoch in a new order; no row is dropped.
 
+    Before JAX is first used, ``rnnsent.devices.configure()`` makes this as fast on a CPU as it is
+    from the scripts.
+
     Args:
-      config: of the model.
-      optimizer: the one ``state`` was created with.
-      state: where to start from; it is consumed (donated). A trained state goes on where it ended.
-      ids_NT: int32 token ids, 0 = padding.
+      model: of all trainings.
+      optimizer: the one the states were created with.
+      states: where to start from, one per seed, all after the same number of steps; consumed
+        (donated). A trained state goes on where it ended.
+      ids_NT: int32 token ids, 0 = padding, wherever it stands.
       label_N: int32, 1 = positive.
       epochs: how many more.
       batch_size: rows in a step; the last step of an epoch takes what is left, as Keras does.
       micro_batch: rows a device works on at a time; by default what suits the backend.
-      progress: called every few steps.
+      progress: called every few steps, with the mean over the seeds.
 
     Returns:
-      The state after the last step and, per epoch, the progress at its end. An epoch whose loss is
-      not finite is the last one.
+      Per seed the state after the last step and, per epoch, the progress at its end. An epoch in
+      which no seed's loss is finite is the last one.
+
+    Raises:
+      ValueError: for no states, or states after different numbers of steps.
     """
-    devices = mesh()
-    layout = plan(batch_size, devices.size, micro_batch or default_micro_batch(config))
-    rows, steps = len(label_N), -(-len(label_N) // batch_size)
-    arrays = state, pack_rows(ids_NT), label_N
-    state, ids_NT, label_N = jax.device_put(arrays, NamedSharding(devices, P()))
+    if len({int(state.step) for state in states}) != 1:
+        raise ValueError("the states must be one or more, all after the same number of steps")
+    devices = mesh(len(states))
+    layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
+    count, steps = len(label_N), -(-len(label_N) // batch_size)
+    rows = jax.device_put(Rows.of(ids_NT, label_N), NamedSharding(devices, P()))
+    stacked = jax.device_put(stack(states), NamedSharding(devices, P(SEEDS)))
     dispatch = functools.partial(
-        train_steps, config=config, optimizer=optimizer, layout=layout, devices=devices
+        train_steps, model=model, optimizer=optimizer, layout=layout, devices=devices
     )
 
-    def order(state, epoch):
-        return epoch_order(state.key, epoch, rows, layout)
+    def order(stacked, epoch):
+        return _orders(stacked.key, epoch, count, layout)
 
-    def advance(state, order_SB, start, stop):
-        return dispatch(state, ids_NT, label_N, order_SB, start, stop)
+    def advance(stacked, order_SKB, start, stop):
+        return dispatch(stacked, rows, order_SKB, start, stop)
 
-    epoch = int(state.step) // steps
-    state, history = run_epochs(
-        order, advance, state, range(epoch, epoch + epochs), steps, progress
+    epoch = int(states[0].step) // steps
+    stacked, history = run_epochs(
+        order, advance, stacked, range(epoch, epoch + epochs), steps, progress
     )
-    return state, [each[0] for each in history]
+    ended = [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(len(states))]
+    return ended, [list(seed) for seed in zip(*history, strict=True)]
+
+
+def stack(states: Sequence[TrainState]) -> TrainState:
+    """States along a leading axis S."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+@functools.partial(jax.jit, static_argnames=("count", "layout"))
+def _orders(key_S: Array, epoch: int, count: int, layout: Plan) -> Array:
+    def order(key):
+        return epoch_order(jax.random.fold_in(key, ORDER), epoch, count, layout)
+
+    return jax.vmap(order)(key_S)
 
 
 def run_epochs(
     order: Callable,
     advance: Callable,
-    state: Any,
+    states: Any,
     epochs: range,
     steps: int,
     progress: Callable | None,
 ) -> tuple[Any, list[list[Progress]]]:
     """Runs epochs of some steps each, reporting progress.
 
-    Every epoch takes one ``order(state, epoch)``, which ``advance(state, order, start, stop)``
-    trains on stretch by stretch. An epoch in which no seed's loss is finite is the last one, for no
-    later step brings it back.
+    Every epoch takes one ``order(states, epoch)``, which ``advance(states, order, start, stop)``
+    trains on, some steps at a time. An epoch in which no seed's loss is finite is the last one, for
+    no later step brings it back.
 
     Returns:
-      The state after the last step and, per epoch, the progress of every seed at its end.
+      The states after the last step and, per epoch, the progress of every seed at its end.
     """
     history = []
     for epoch in epochs:
         meter = _Meter(epoch + 1, epochs.stop, steps, progress)
-        taken = order(state, epoch)
+        taken = order(states, epoch)
         for start in range(0, steps, STEPS_PER_DISPATCH):
             stop = min(start + STEPS_PER_DISPATCH, steps)
-            state, totals = advance(state, taken, start, stop)
+            states, totals = advance(states, taken, start, stop)
             meter.add(stop, totals)
         history.append(meter.end())
         if not any(math.isfinite(now.loss) for now in history[-1]):
             break
-    return state, history
+    return states, history
 
 
 class _Meter:
-    """Running means of one epoch, read one stretch late so that the devices never wait for us."""
+    """Running means of one epoch, read one dispatch late so that the devices never wait for us."""
 
     def __init__(self, epoch, epochs, steps, progress):
         self.at = {"epoch": epoch, "epochs": epochs, "steps": steps}
@@ -478,35 +464,3 @@ class _Meter:
     def _now(self, sums) -> Progress:
         loss, correct, weight = map(float, sums)
         return Progress(**self.at, loss=loss / weight, accuracy=correct / weight, rows=int(weight))
-
-
-@functools.partial(jax.jit, static_argnames=("config", "devices"))
-def _logits(params, ids_BT: Array, *, config: ModelConfig, devices: Mesh) -> Array:
-    def forward(params, ids_bT):
-        model = SentimentClassifier(config, "auto")
-        return model.apply({"params": params}, ids_bT, right_padded=True)
-
-    return jax.shard_map(
-        forward, mesh=devices, in_specs=(P(), P(ROWS)), out_specs=P(ROWS), check_vma=False
-    )(params, ids_BT)
-
-
-def predict(
-    config: ModelConfig, params: Any, ids_NT: np.ndarray, *, batch_size: int = 512
-) -> np.ndarray:
-    """Logits (N,), float32, of every row, whatever its padding.
-
-    Rows of similar length are read together; the last batch is filled up, so that one compilation
-    serves.
-    """
-    devices = mesh()
-    rows = -(-min(batch_size, max(len(ids_NT), 1)) // devices.size) * devices.size
-    params = jax.device_put(params, NamedSharding(devices, P()))
-    ids_NT = pack_rows(ids_NT)
-    by_length_N = np.argsort((ids_NT != 0).sum(1), kind="stable")
-    logits_N = np.zeros(len(ids_NT), np.float32)
-    for start in range(0, len(ids_NT), rows):
-        rows_b = by_length_N[start : start + rows]
-        filled = np.pad(ids_NT[rows_b], ((0, rows - len(rows_b)), (0, 0)))
-        logits_N[rows_b] = _logits(params, filled, config=config, devices=devices)[: len(rows_b)]
-    return logits_N

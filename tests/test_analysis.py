@@ -14,7 +14,7 @@ CELLS = ("simple_rnn", "lstm", "gru")
 
 @pytest.fixture(scope="module")
 def toy():
-    return data.load("toy", num_words=60, maxlen=16)
+    return data.load("toy", data.Encoding(num_words=60, maxlen=16))
 
 
 def config(cell: str) -> ModelConfig:

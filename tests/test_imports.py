@@ -13,12 +13,12 @@ RANK = {
     name: rank
     for rank, names in enumerate(
         (
-            ("errors", "timing", "notebook"),
-            ("data", "cells", "devices", "console"),
+            ("errors", "timing", "notebook", "console"),
+            ("data", "cells", "devices"),
             ("kernels",),
             ("recurrence",),
             ("model",),
-            ("interop", "evaluation"),
+            ("interop", "evaluation", "baseline"),
             ("verdicts",),
             ("training",),
             ("checkpoints", "seeds", "locks"),
@@ -37,7 +37,7 @@ FENCED = {
     "matplotlib": ("report",),
     "jinja2": ("report",),
     "markdown_it": ("report",),
-    "sklearn": ("evaluation",),
+    "sklearn": ("evaluation", "baseline"),
     "torch": ("peers",),
     "keras": ("peers",),
     "tensorflow": ("peers",),

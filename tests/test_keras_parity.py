@@ -13,7 +13,7 @@ from rnnsent import data, interop, recurrence
 from rnnsent.errors import UserError
 from rnnsent.evaluation import probability
 from rnnsent.model import PRESETS, SentimentClassifier
-from rnnsent.training import create_state, optimizer, pack_rows, train_step
+from rnnsent.training import create_state, optimizer, train_step
 
 # Keras's variables answer NumPy 2 in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -70,7 +70,7 @@ def masked(reviews, kind: str) -> np.ndarray:
     if kind == "left":
         return ids_BT
     if kind == "right":
-        return pack_rows(ids_BT)
+        return data.pack_rows(ids_BT)
     return np.where(mask_of("interior", ROWS, 132), reviews.test.ids_NT[:ROWS], 0)
 
 
@@ -187,7 +187,7 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
         grads, _ = gradients(variables, ids_BT[:rows], label_B[:rows])
         variables, slots = adam.stateless_apply(slots, grads, variables)
         weight_B = (np.arange(8) < rows).astype(np.float32)
-        state, totals, _ = step(state, pack_rows(ids_BT), label_B, weight_B)
+        state, totals, _ = step(state, data.pack_rows(ids_BT), label_B, weight_B)
         assert totals.weight == rows
     for got, want in zip(interop.to_keras(state.params), variables, strict=True):
         # A step moves a weight by up to 1e-3, in a direction that is rounding noise for a few.

@@ -8,8 +8,9 @@ import pytest
 from reference import OPTIMISED, loss_and_gradients, mask_of
 
 from rnnsent import evaluation, notebook
+from rnnsent.data import pack_rows
 from rnnsent.model import PRESETS, ModelConfig, SentimentClassifier, init, summary
-from rnnsent.training import loss_sums, pack_rows
+from rnnsent.training import loss_sums
 
 IMPLEMENTATIONS = ("scan", "packed")
 

@@ -20,7 +20,7 @@ ADAM = optimizer()
 
 @pytest.fixture(scope="module")
 def toy():
-    return data.load("toy", num_words=60, maxlen=12)
+    return data.load("toy", data.Encoding(num_words=60, maxlen=12))
 
 
 def train(folder, toy, epochs=2, adam=ADAM):
@@ -255,7 +255,7 @@ def test_a_run_goes_on_with_its_own_data_and_recipe_only(tmp_path, toy):
     for change in ({"epochs": 3}, {"quick": True}):
         with pytest.raises(UserError, match="holds a run with (epochs 2, not 3|quick False)"):
             opened(dataclasses.replace(again, **change), toy)
-    longer = data.load("toy", num_words=60, maxlen=13)
+    longer = data.load("toy", data.Encoding(num_words=60, maxlen=13))
     with pytest.raises(UserError, match="holds a run on other data .toy task"):
         opened(again, longer)
     for content in ("{}", '{"data": 3}', '{"data": {}}', "["):
@@ -288,10 +288,39 @@ def test_provenance_says_what_a_result_rests_on(toy):
 
 
 def test_the_vocabulary_comes_back(tmp_path, toy):
-    encoding = {"num_words": 60, "maxlen": 12, "padding": "pre", "truncating": "pre"}
-    runs.save_vocabulary(tmp_path, toy.vocabulary, encoding)
-    vocabulary, same = runs.load_vocabulary(tmp_path)
-    assert same == encoding and vocabulary.words == toy.vocabulary.words[:60]
+    runs.save_vocabulary(tmp_path, toy.vocabulary, toy.encoding)
+    vocabulary, encoding = runs.load_vocabulary(tmp_path)
+    assert encoding == toy.encoding and vocabulary.words == toy.vocabulary.words[:60]
+
+
+@pytest.mark.parametrize("encoding", [3, {"maxlen": "12"}, {"side": 1}, {"maxlen": 0}, None])
+def test_an_encoding_that_is_none_is_refused_in_a_line(tmp_path, toy, encoding):
+    content = {"origin": "o", "words": ["a"], "encoding": encoding}
+    runs.write_json(tmp_path / "vocabulary.json", content)
+    with pytest.raises(UserError, match="vocabulary.json cannot be read|maxlen=0 is no length"):
+        runs.load_vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{}, {"validation": 0.3}])
+@pytest.mark.parametrize("rows", [(5000, 5000), (100, 10)])
+def test_a_run_finds_its_reviews_again(tmp_path, changes, rows):
+    options = Options("toy", num_words=60, maxlen=12, out=tmp_path, **changes)
+    reviews = options.load().first(*rows)
+    folder = opened(options, reviews)
+    again = config.RunOptions(run=folder).reviews(folder)
+    assert again.provenance == reviews.provenance
+    assert again.train.names == reviews.train.names and again.test.names == reviews.test.names
+    path = folder / "provenance.json"
+    held = json.loads(path.read_text())
+    for name, value, message in (
+        ("validation", 0.5, "are not the reviews of .*: .*title"),
+        ("validation", "x", "is no share"),
+        ("train", "x", "provenance.json cannot be read"),
+        ("digest", "0", "are not the reviews of .*: digest differ"),
+    ):
+        path.write_text(json.dumps(held | {"data": held["data"] | {name: value}}))
+        with pytest.raises(UserError, match=message):
+            config.RunOptions(run=folder).reviews(folder)
 
 
 def test_half_a_file_is_never_seen(tmp_path):

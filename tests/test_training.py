@@ -22,7 +22,7 @@ ADAM = optimizer(1e-2)
 
 @pytest.fixture(scope="module")
 def toy():
-    return data.load("toy", num_words=60, maxlen=16)
+    return data.load("toy", data.Encoding(num_words=60, maxlen=16))
 
 
 def run(toy, *, seed=0, epochs=2, rows=100, batch_size=32, **options):
@@ -53,7 +53,7 @@ def test_everything_random_follows_from_the_seed(toy):
         assert a.ndim == 1 or (a != b).mean() > 0.9  # biases are the same
     orders = [epoch_order(state.key, 0, 100, plan(32, 1, 32)) for state in (zero, one)]
     assert (orders[0] != orders[1]).any()
-    batch = training.pack_rows(toy.train.ids_NT[:32]), toy.train.label_N[:32], np.ones(32, "f")
+    batch = data.pack_rows(toy.train.ids_NT[:32]), toy.train.label_N[:32], np.ones(32, "f")
     step = jax.jit(functools.partial(training.train_step, CONFIG, ADAM, micro_batch=32))
     states = zero, zero, zero.replace(key=one.key)
     first, again, other = (step(state, *batch)[1] for state in states)
@@ -84,10 +84,10 @@ def test_where_the_padding_stands_changes_nothing(toy, padding):
     """The toy task pads on either side and in between; the same words give the same training."""
     ids_NT, label_N = toy.train.ids_NT[:64], toy.train.label_N[:64]
     assert (ids_NT == 0).any(1).mean() > 0.5
-    moved_NT = training.pack_rows(ids_NT)
+    moved_NT = data.pack_rows(ids_NT)
     if padding == "pre":
-        moved_NT = training.pack_rows(ids_NT[:, ::-1])[:, ::-1]
-        assert (moved_NT != training.pack_rows(ids_NT)).any()
+        moved_NT = data.pack_rows(ids_NT[:, ::-1])[:, ::-1]
+        assert (moved_NT != data.pack_rows(ids_NT)).any()
     states = [
         fit(CONFIG, ADAM, create_state(CONFIG, ADAM, 0), rows, label_N, epochs=1, batch_size=32)[0]
         for rows in (ids_NT, moved_NT)
@@ -128,7 +128,7 @@ def test_an_epochs_order_is_a_new_permutation():
 
 def gradient_of(toy, micro_batch, rows=32, workspace=None):
     state = create_state(CONFIG, ADAM, 0)
-    ids = jax.numpy.asarray(training.pack_rows(toy.train.ids_NT[:rows]))
+    ids = jax.numpy.asarray(data.pack_rows(toy.train.ids_NT[:rows]))
     return training.gradients(
         CONFIG,
         state.params,
@@ -164,7 +164,7 @@ import json, jax, optax
 from rnnsent import data
 from rnnsent.training import create_state, fit, optimizer
 from rnnsent.model import ModelConfig
-toy = data.load("toy", num_words=60, maxlen=16)
+toy = data.load("toy", data.Encoding(num_words=60, maxlen=16))
 config = ModelConfig(cell="lstm", features=(16, 8), head=8, vocab_size=60, embedding_size=8,
                      recurrent_dropout=0.1)
 adam = optimizer(1e-2)

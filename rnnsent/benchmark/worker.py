@@ -15,7 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from rnnsent import costs, devices, timing
+from rnnsent import data, devices
+from rnnsent.benchmark import clock, costs, limits
 from rnnsent.benchmark.case import SUBJECTS, Case, build
 
 
@@ -138,7 +139,7 @@ class Worker:
     def limit(self) -> dict[str, Any]:
         """Becomes the machine's limit on this case, to be asked for samples by ``bound``."""
         case, cores = self.case, jax.local_device_count()
-        steps = float((self.ids_NT != 0).sum(1).mean())  # padding need not be computed
+        steps = float(data.lengths(self.ids_NT).mean())  # padding need not be computed
         share = -(-case.batch // cores)
         rows = min(share, 256)  # a core's cache holds the operands, and they fill its units
         times = steps * case.seeds * share / rows

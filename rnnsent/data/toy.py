@@ -9,8 +9,9 @@ import hashlib
 
 import numpy as np
 
-from rnnsent.data.encoding import limit
+from rnnsent.data.encoding import Encoding, limit
 from rnnsent.data.reviews import Reviews, Split
+from rnnsent.data.rows import lengths
 from rnnsent.data.vocabulary import INDEX_FROM, START, Vocabulary
 
 GOOD = ("good", "great", "fine", "lovely")
@@ -58,22 +59,22 @@ def _row(rng: np.random.Generator, row: int, maxlen: int) -> tuple[np.ndarray, i
     return ids_T, int(balance > 0)
 
 
-def _split(rng: np.random.Generator, rows: range, num_words: int, maxlen: int) -> Split:
-    pairs = [_row(rng, n, maxlen) for n in range(len(rows))]
+def _split(rng: np.random.Generator, rows: range, encoding: Encoding) -> Split:
+    pairs = [_row(rng, n, encoding.maxlen) for n in range(len(rows))]
     ids_NT = np.stack([ids_T for ids_T, _ in pairs])
     return Split(
-        ids_NT=limit(ids_NT, num_words),
+        ids_NT=limit(ids_NT, encoding.num_words),
         label_N=np.array([label for _, label in pairs], np.int32),
         names=tuple(f"toy/{row}" for row in rows),
-        length_N=np.count_nonzero(ids_NT, axis=1).astype(np.int32),
+        length_N=lengths(ids_NT),
     )
 
 
-def load(num_words: int, maxlen: int) -> Reviews:
-    """1,024 training and 256 test rows of ``maxlen`` steps, always the same ones."""
+def load(encoding: Encoding) -> Reviews:
+    """1,024 training and 256 test rows, always the same ones; the encoding's sides do not count."""
     rng = np.random.default_rng(SEED)
-    train = _split(rng, range(TRAIN_ROWS), num_words, maxlen)
-    test = _split(rng, range(TRAIN_ROWS, TRAIN_ROWS + TEST_ROWS), num_words, maxlen)
+    train = _split(rng, range(TRAIN_ROWS), encoding)
+    test = _split(rng, range(TRAIN_ROWS, TRAIN_ROWS + TEST_ROWS), encoding)
     digest = hashlib.sha256(train.ids_NT.tobytes() + test.ids_NT.tobytes()).hexdigest()
     provenance = {
         "source": "toy",
@@ -81,4 +82,4 @@ def load(num_words: int, maxlen: int) -> Reviews:
         "test_title": "toy accuracy",
         "digest": digest,
     }
-    return Reviews(train, test, vocabulary(), provenance)
+    return Reviews(train, test, vocabulary(), encoding, provenance)

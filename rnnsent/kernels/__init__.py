@@ -1,1 +1,1 @@
-"""Implementations of the recurrence for particular cases, behind ``rnnsent.recurrence``."""
+"""Ways to run the recurrence over time, behind ``rnnsent.recurrence``."""

@@ -4,28 +4,46 @@ Packing moves each row's real steps to the front, in order. Masked steps keep th
 recurrence over the packed rows passes through the same states.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from rnnsent.cells import Array, Carry
+from rnnsent.arrays import Array
 
 
-def where(real_B: Array, new: Carry, old: Carry) -> Carry:
-    """``new`` in the rows whose step is real, ``old`` in the others; arrays (B, ...)."""
+def where(real_B: Array, new: Any, old: Any) -> Any:
+    """``new`` in the rows whose step is real, ``old`` in the others; pytrees of (B, ...)."""
 
     def select(new, old):
-        return jnp.where(real_B.reshape(real_B.shape + (1,) * (new.ndim - 1)), new, old)
+        return jnp.where(real_B.reshape(real_B.shape + (1,) * (new.ndim - real_B.ndim)), new, old)
 
     return jax.tree.map(select, new, old)
 
 
-def pack(x_BTE: Array, mask_BT: Array) -> tuple[Array, Array]:
-    """Real steps first, in order, zeros after them; and how many each row has, int32 (B,)."""
+def time_first(tree: Any) -> Any:
+    """(B, T, ...) to (T, B, ...), and back, for every array of a pytree."""
+    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
+
+
+def mask_of(length_B: Array, steps: int) -> Array:
+    """The mask (B, T) of right-padded rows."""
+    return jnp.arange(steps) < length_B[:, None]
+
+
+def zero_padding(x_BT: Any, mask_BT: Array) -> Any:
+    """Inputs, a pytree of (B, T, ...), with zeros where a step is not real."""
+    return where(mask_BT, x_BT, jax.tree.map(jnp.zeros_like, x_BT))
+
+
+def pack(x_BT: Any, mask_BT: Array) -> tuple[Any, Array]:
+    """Real steps first, in order, and how many each row has, int32 (B,)."""
     order_BT = jnp.argsort(~mask_BT, axis=1, stable=True)
-    length_B = mask_BT.sum(1, dtype=jnp.int32)
-    packed_BTE = jnp.take_along_axis(x_BTE, order_BT[..., None], axis=1)
-    real_BT = jnp.arange(mask_BT.shape[1]) < length_B[:, None]
-    return jnp.where(real_BT[..., None], packed_BTE, 0), length_B
+
+    def reorder(a):
+        return jnp.take_along_axis(a, order_BT.reshape(order_BT.shape + (1,) * (a.ndim - 2)), 1)
+
+    return jax.tree.map(reorder, x_BT), mask_BT.sum(1, dtype=jnp.int32)
 
 
 def unpack(y_BTH: Array, first_BH: Array, mask_BT: Array) -> Array:

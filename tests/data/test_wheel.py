@@ -51,8 +51,23 @@ def test_the_vocabulary_is_counted_from_the_training_part_only(reviews):
 
 
 @needs_wheel
+def test_the_vocabulary_is_not_counted_from_a_validation_part(reviews, monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "fetch", lambda *args: False)
+    held_out = data.load("imdb-train", data_dir=tmp_path, validation=0.2)
+    assert held_out.train.names == reviews.train.names[:16_000]
+    assert held_out.test.names == reviews.train.names[16_000:]
+    assert held_out.vocabulary.origin == "counted from 16,000 training reviews"
+    texts, _ = wheel.read()
+    seen = (int(name.removeprefix("wheel/")) for name in held_out.train.names)
+    assert {w for row in seen for w in data.tokenise(texts[row])} == set(held_out.vocabulary.words)
+    title = held_out.provenance["test_title"]
+    assert title == "validation accuracy, 4,000 of the 20,000 IMDB training reviews"
+    assert not held_out.comparable
+
+
+@needs_wheel
 def test_it_never_claims_to_be_the_test_accuracy(reviews):
-    assert reviews.provenance["source"] == "imdb-train"
+    assert reviews.provenance["source"] == "imdb-train" and not reviews.comparable
     title = reviews.provenance["test_title"]
     assert title == "held-out accuracy, 5,000 of the 25,000 IMDB training reviews"
 

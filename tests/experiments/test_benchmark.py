@@ -92,7 +92,7 @@ def first_case(options: benchmark.Options) -> peers.Case:
 
 
 def test_full_rows_are_reviews_run_together():
-    reviews = data.load("toy", num_words=300, maxlen=12)
+    reviews = data.load("toy", data.Encoding(num_words=300, maxlen=12))
     options = dataclasses.replace(SMALL, rows="full")
     rows = benchmark.rows_for(first_case(options), options, reviews)
     ids = reviews.train.ids_NT
@@ -102,7 +102,7 @@ def test_full_rows_are_reviews_run_together():
 
 
 def test_real_rows_keep_their_padding_and_none_is_empty():
-    reviews = data.load("toy", num_words=300, maxlen=12)
+    reviews = data.load("toy", data.Encoding(num_words=300, maxlen=12))
     case = first_case(SMALL)
     ids_NT = benchmark.rows_for(case, SMALL, reviews)["ids_NT"]
     assert case.masked
@@ -111,7 +111,7 @@ def test_real_rows_keep_their_padding_and_none_is_empty():
 
 
 def test_rows_repeat_where_a_case_needs_more_than_there_are():
-    reviews = data.load("toy", num_words=300, maxlen=12)
+    reviews = data.load("toy", data.Encoding(num_words=300, maxlen=12))
     case = peers.Case(first_case(SMALL).config, batch=5000, steps=12)
     assert benchmark.rows_for(case, SMALL, reviews)["ids_NT"].shape == (5000, 12)
 

@@ -12,7 +12,7 @@ CONFIG = dataclasses.replace(PRESETS["lstm"], vocab_size=100, embedding_size=8, 
 
 @pytest.fixture(scope="module")
 def test():
-    return data.load("toy", num_words=100, maxlen=24).test
+    return data.load("toy", data.Encoding(num_words=100, maxlen=24)).test
 
 
 def trained(logits_N):

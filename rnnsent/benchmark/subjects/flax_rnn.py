@@ -78,7 +78,7 @@ class FlaxRNN:
         """Ids and, where rows may hold padding, packed ids and their lengths."""
         if not self.case.masked:
             return ids_BT, None
-        return data.pack_rows(ids_BT), (ids_BT != 0).sum(1)
+        return data.pack_rows(ids_BT), data.lengths(ids_BT)
 
     def _logits(self, params, ids_BT, length_B, key=None):
         train = key is not None

@@ -10,7 +10,7 @@ import optax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnsent import costs, devices, recurrence, seeds, timing, training
+from rnnsent import costs, data, devices, recurrence, seeds, timing, training
 from rnnsent.devices import ROWS
 from rnnsent.model import SentimentClassifier
 from rnnsent.benchmark.case import Case
@@ -44,7 +44,7 @@ class Rnnsent:
         self.everywhere = NamedSharding(self.mesh, P())
         state = training.create_state(case.config, self.optimizer, 0)
         state = state.replace(params=params, opt_state=self.optimizer.init(params))
-        rows = training.pack_rows(ids_NT), label_N, self._order(len(label_N))
+        rows = data.pack_rows(ids_NT), label_N, self._order(len(label_N))
         self.state, *self.rows = jax.device_put((state, *rows), self.everywhere)
         self.batches, self.at = len(label_N) // case.batch, 0
         self.setting = self._setting(recurrence.resolve("auto"))
@@ -59,7 +59,7 @@ class Rnnsent:
         return np.pad(order_SB, ((0, 0), (0, filling)), constant_values=-1)
 
     def reference(self, ids_BT, label_B):
-        ids_BT = training.pack_rows(ids_BT)
+        ids_BT = data.pack_rows(ids_BT)
         logits_B = self._predict(self._params(), ids_BT)
         grads = _gradients(self.case.config, self._params(), ids_BT, label_B)
         return logits_B, jax.tree.map(np.asarray, grads)
@@ -128,7 +128,7 @@ class Rnnsent:
 
     def steps_run(self) -> dict[str, float]:
         """Steps of time that a micro-batch takes on average, of T, per task; real ones in a row."""
-        length_SB = (self.ids_NT != 0).sum(1).reshape(-1, self.case.batch)
+        length_SB = data.lengths(self.ids_NT).reshape(-1, self.case.batch)
         return {
             "train": steps_of_training(length_SB, self.layout),
             "infer": steps_of_inference(length_SB, self.devices),
@@ -224,7 +224,7 @@ class Variant(Rnnsent):
         return ids_NT[order_B], label_N[order_B], weight_B, jnp.arange(len(order_B))
 
     def reference(self, ids_BT, label_B):
-        ids_BT, B = training.pack_rows(ids_BT), len(label_B)
+        ids_BT, B = data.pack_rows(ids_BT), len(label_B)
         rows = ids_BT, label_B, np.full(B, 1 / B, np.float32), np.arange(B)
         grads = self.gradient(self.state.params, rows)
         return self._predict(self.state.params, ids_BT), jax.tree.map(np.asarray, grads)
@@ -246,7 +246,7 @@ class Variant(Rnnsent):
 
     def _predict(self, params: Any, ids_NT: np.ndarray) -> np.ndarray:
         rows = -(-min(self.case.batch, len(ids_NT)) // self.devices) * self.devices
-        ids_NT, out = training.pack_rows(ids_NT), []
+        ids_NT, out = data.pack_rows(ids_NT), []
         for start in range(0, len(ids_NT), rows):
             ids_bT = ids_NT[start : start + rows]
             filled = np.pad(ids_bT, ((0, rows - len(ids_bT)), (0, 0)))

@@ -45,7 +45,7 @@ class TorchRNN:
 
         if not self.case.masked:
             return torch.from_numpy(np.ascontiguousarray(ids_BT.T)).to(self.device), None
-        length_B = torch.from_numpy((ids_BT != 0).sum(1)).to(self.device)
+        length_B = torch.from_numpy(data.lengths(ids_BT).astype(np.int64)).to(self.device)
         packed_TB = np.ascontiguousarray(data.pack_rows(ids_BT).T)
         return torch.from_numpy(packed_TB).to(self.device), length_B
 

@@ -1,0 +1,332 @@
+"""The recurrence over only as many steps as the longest row has, with a backward pass of its own.
+
+Each row's real steps are moved together. A loop of ``max(length_B)`` steps, found when it runs,
+cannot be differentiated by ``lax.scan``'s rules, so the backward pass is written here, for any step
+function. It keeps the carries and what is expensive to compute again, the results of products and
+transcendental functions, and computes the rest of each step once more (the trade of Chen et al.,
+arXiv:1604.06174, at the grain of one step).
+
+Second derivatives, forward over reverse and reverse over reverse, go through ``lax.scan``. Forward
+mode alone (``jax.jvp``, ``jax.jacfwd``) is not defined here; ``kernels.plain`` has it.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rnnsent.arrays import Array, Carry, Params, Step
+from rnnsent.kernels import packing, plain
+
+Tree = Any
+Keep = Callable[[Carry, Tree, Tree], Tree]
+
+
+def scan(
+    step: Step,
+    params: Params,
+    carry: Carry,
+    x_BT: Tree,
+    mask: Array | None,
+    sequences: bool,
+    *,
+    scratch: Tree = None,
+) -> tuple[Carry, Array | None]:
+    """Runs ``step`` under the contract of :mod:`rnnsent.recurrence`, whose arguments it takes.
+
+    Args:
+      step: see there, as the arguments up to ``sequences``; padding holds zeros. It may close over
+        no value that is being differentiated.
+      params: of the step.
+      carry: the initial one.
+      x_BT: inputs, a pytree of (B, T, ...).
+      mask: bool (B, T), int32 lengths (B,), or None.
+      sequences: whether to return every step's output.
+      scratch: memory from :func:`scratch` for what the backward pass needs; its content does not
+        matter. Its cotangent is that memory as it was used, to be given to the next call: then
+        nothing is allocated, cleared or copied between the passes of a loop.
+
+    Raises:
+      ValueError: in reverse mode, for scratch memory made for other shapes.
+    """
+    rows, steps = jax.tree.leaves(x_BT)[0].shape[:2]
+    mask = jnp.full(rows, steps, jnp.int32) if mask is None else mask
+    length_B, mask_BT = mask, packing.mask_of(mask, steps) if mask.ndim == 1 else mask
+    if mask.ndim == 2:
+        x_BT, length_B = packing.pack(x_BT, mask_BT)
+    first_BH = carry[0]
+    carry, y_TBH = _scan(step, sequences, params, carry, packing.time_first(x_BT), length_B, scratch)
+    return carry, packing.unpack(packing.time_first(y_TBH), first_BH, mask_BT) if sequences else None
+
+
+def scratch(step: Step, params: Params, carry: Carry, x_BT: Tree) -> Tree:
+    """Memory for one reverse-mode :func:`scan` of these arguments, or of others of their shapes."""
+    return _zeros(step, _kept, params, carry, packing.time_first(x_BT))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _scan(
+    step: Step,
+    sequences: bool,
+    params: Params,
+    carry: Carry,
+    x_TB: Tree,
+    length_B: Array,
+    scratch: Tree,
+) -> tuple[Carry, Array | None]:
+    """The final carry, and (T, B, H) outputs or None.
+
+    Outputs from a row's length on mean nothing; ``packing.unpack`` never reads them.
+    """
+    if not sequences:
+        return _final(step, params, carry, x_TB, length_B), None
+    carries, _ = _forward(step, _nothing, params, carry, x_TB, length_B, None)
+    return _get(carries, length_B.max(initial=0)), carries[0][1:]
+
+
+def _final(step: Step, params: Params, carry: Carry, x_TB: Tree, length_B: Array) -> Carry:
+    """The final carry alone; nothing else is written."""
+
+    def body(t, carry):
+        return packing.where(t < length_B, step(params, carry, _get(x_TB, t)), carry)
+
+    return jax.lax.fori_loop(0, length_B.max(initial=0), body, carry)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _forward(
+    step: Step,
+    keep: Keep,
+    params: Params,
+    carry: Carry,
+    x_TB: Tree,
+    length_B: Array,
+    scratch: Tree,
+) -> tuple[Carry, Tree]:
+    """All carries from the initial to the final one, (T + 1, B, ...), and (T, ...) of what
+    ``keep(new, pull, inputs)`` keeps of each step."""
+
+    def body(t, state):
+        carry, carries, kept = state
+        new, kept_t = _advance(step, keep, params, carry, _get(x_TB, t))
+        carry = packing.where(t < length_B, new, carry)
+        return carry, _put(carries, t + 1, carry), _put(kept, t, kept_t)
+
+    carries, kept = _zeros(step, keep, params, carry, x_TB) if scratch is None else scratch
+    state = carry, _put(carries, 0, carry), kept
+    _, carries, kept = jax.lax.fori_loop(0, length_B.max(initial=0), body, state)
+    return carries, kept
+
+
+@_forward.defjvp
+def _forward_jvp(step, keep, primals, tangents):
+    """Differentiates the carries by ``lax.scan``'s rules; nothing differentiates what was kept."""
+    arguments, length_B = primals[:-2], primals[-2]
+    carries, kept = _forward(step, keep, *primals)
+
+    def plainly(params, carry, x_TB):
+        _, later = _plain(step, params, carry, x_TB, length_B, lambda carry: carry)
+        return jax.tree.map(lambda a, after: jnp.concatenate([a[None], after]), carry, later)
+
+    _, dcarries = jax.jvp(plainly, arguments, tangents[:-2])
+    return (carries, kept), (dcarries, jax.tree.map(_zero_tangent, kept))
+
+
+def _advance(step: Step, keep: Keep, params: Params, carry: Carry, x_B: Tree):
+    new, pull = _linearised(step, params, carry, x_B)
+    return new, keep(new, pull, (params, carry, x_B))
+
+
+def _zeros(step: Step, keep: Keep, params: Params, carry: Carry, x_TB: Tree) -> tuple[Carry, Tree]:
+    x_B = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), x_TB)
+    _, kept = jax.eval_shape(functools.partial(_advance, step, keep), params, carry, x_B)
+    steps = jax.tree.leaves(x_TB)[0].shape[0]
+
+    def over_time(steps, tree):
+        return jax.tree.map(lambda a: jnp.zeros((steps, *a.shape), a.dtype), tree)
+
+    return over_time(steps + 1, carry), over_time(steps, kept)
+
+
+def _get(tree_T: Tree, t: Array) -> Tree:
+    return jax.tree.map(lambda a: a[t], tree_T)
+
+
+def _put(tree_T: Tree, t: Array, new: Tree) -> Tree:
+    return jax.tree.map(lambda a, new: a.at[t].set(new), tree_T, new)
+
+
+def _linearised(step: Step, params: Params, carry: Carry, x_B: Tree):
+    """The next carry, and the pullback with only expensive results among its leaves."""
+    # The loop keeps the compiler from merging the two computations.
+    lean = jax.checkpoint(step, policy=plain.keep_expensive, prevent_cse=False)
+    return jax.vjp(lean, params, carry, x_B)
+
+
+def _find(a: Array, others: Sequence[Array]) -> int | None:
+    return next((i for i, other in enumerate(others) if a is other), None)
+
+
+def _nothing(new: Carry, pull: Tree, inputs: Tree) -> list:
+    """Keeps nothing beside the carries."""
+    del new, pull, inputs
+    return []
+
+
+def _kept(new: Carry, pull: Tree, inputs: Tree) -> list[Array]:
+    """The leaves of a pullback that are neither inputs nor outputs: those are at hand later."""
+    known = jax.tree.leaves((inputs, new))
+    return [a for a in jax.tree.leaves(pull) if _find(a, known) is None]
+
+
+def _filled(new: Carry, pull: Tree, inputs: Tree, after: Carry, kept_t: Sequence[Array]) -> Tree:
+    """A pullback made again from its step's inputs, with results of the forward pass put in.
+
+    The compiler then drops what would have computed them. ``after`` stands for the new carry; in
+    masked rows it is the old one, where the cotangents are zero.
+    """
+    leaves, treedef = jax.tree.flatten(pull)
+    inputs, new, after = (jax.tree.leaves(tree) for tree in (inputs, new, after))
+    rest = iter(kept_t)
+    filled = []
+    for leaf in leaves:
+        place = _find(leaf, new)
+        if _find(leaf, inputs) is not None:
+            filled.append(leaf)
+        else:
+            filled.append(next(rest) if place is None else after[place])
+    return treedef.unflatten(filled)
+
+
+def _scan_forward(step, sequences, params, carry, x_TB, length_B, scratch):
+    if scratch is not None:
+        _check_scratch(
+            scratch, jax.eval_shape(functools.partial(_zeros, step, _kept), params, carry, x_TB)
+        )
+    carries, kept = _forward(step, _kept, params, carry, x_TB, length_B, scratch)
+    out = _get(carries, length_B.max(initial=0)), carries[0][1:] if sequences else None
+    given = None if scratch is None else ()
+    return out, (given, (params, x_TB, length_B, carries, kept))
+
+
+def _check_scratch(scratch: Tree, fits: Tree) -> None:
+    if jax.tree.map(jnp.shape, scratch) != jax.tree.map(jnp.shape, fits):
+        raise ValueError(
+            "the scratch memory was made for other shapes or another step; make it with "
+            "scratch(step, params, carry, x_BT) from these arguments"
+        )
+
+
+def _scan_backward(step, sequences, saved, cotangents):
+    given, saved = saved
+    params, x_TB, _, carries, kept = saved
+    floats = _gradients(step, sequences, *saved, _floats(cotangents))
+    carry = jax.tree.map(lambda a: a[0], carries)
+    grads = (_cotangent(like, f) for like, f in zip((params, carry, x_TB), floats, strict=True))
+    used = None if given is None else jax.tree.map(_as_cotangent, (carries, kept))
+    return *grads, None, used
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _gradients(
+    step: Step,
+    sequences: bool,
+    params: Params,
+    x_TB: Tree,
+    length_B: Array,
+    carries: Carry,
+    kept: Tree,
+    cotangents: list[Array],
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """Cotangents of params, initial carry and inputs: of their arrays of floats, in order."""
+    carry = jax.tree.map(lambda a: a[0], carries)
+    dcarry, dy_TBH = _apart(cotangents, sequences)
+    steps = length_B.max(initial=0)
+
+    def body(i, state):
+        t = steps - 1 - i
+        dcarry, dparams, dx_TB = state
+        if sequences:
+            dcarry = [dcarry[0] + dy_TBH[t], *dcarry[1:]]
+        inputs = (params, _get(carries, t), _get(x_TB, t))
+        pull = _filled(*_linearised(step, *inputs), inputs, _get(carries, t + 1), _get(kept, t))
+        none = jax.tree.map(jnp.zeros_like, dcarry)
+        dnew = packing.where(t < length_B, dcarry, none)
+        dparams_t, dbefore, dx_B = map(_floats, pull(_cotangent(carry, dnew)))
+        dcarry = jax.tree.map(jnp.add, dbefore, packing.where(t < length_B, none, dcarry))
+        return dcarry, jax.tree.map(jnp.add, dparams, dparams_t), _put(dx_TB, t, dx_B)
+
+    zeros = jax.tree.map(jnp.zeros_like, (_floats(params), _floats(x_TB)))
+    dcarry, dparams, dx_TB = jax.lax.fori_loop(0, steps, body, (dcarry, *zeros))
+    return dparams, dcarry, dx_TB
+
+
+def _apart(cotangents: list[Array], sequences: bool) -> tuple[list[Array], Array | None]:
+    """The cotangents of the final carry, and of the outputs, which stand last."""
+    return (cotangents[:-1], cotangents[-1]) if sequences else (cotangents, None)
+
+
+@_gradients.defjvp
+def _gradients_jvp(step, sequences, primals, tangents):
+    """Differentiates the same gradients by ``lax.scan``'s rules."""
+
+    def output(carry):
+        return carry[0] if sequences else None
+
+    def plainly(params, carry, x_TB, cotangents):
+        def run(params, carry, x_TB):
+            return _plain(step, params, carry, x_TB, primals[2], output)
+
+        out, pull = jax.vjp(run, params, carry, x_TB)
+        return tuple(map(_floats, pull(_cotangent(out, cotangents))))
+
+    def arguments(values):
+        params, x_TB, _, carries, _, cotangents = values
+        return params, jax.tree.map(lambda a: a[0], carries), x_TB, cotangents
+
+    return jax.jvp(plainly, arguments(primals), arguments(tangents))
+
+
+def _plain(step: Step, params: Params, carry: Carry, x_TB: Tree, length_B: Array, output):
+    def body(carry, t_and_x):
+        t, x_B = t_and_x
+        carry = packing.where(t < length_B, step(params, carry, x_B), carry)
+        return carry, output(carry)
+
+    steps = jax.tree.leaves(x_TB)[0].shape[0]
+    return jax.lax.scan(body, carry, (jnp.arange(steps), x_TB))
+
+
+# Integers and flags (a counter in a carry, an index table among parameters) have no gradient: JAX
+# gives them cotangents of a type that no loop can carry, float0.
+
+
+def _floats(tree: Tree) -> list[Array]:
+    """The arrays of a tree that have a gradient."""
+    return [a for a in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(a), jnp.inexact)]
+
+
+def _cotangent(like: Tree, floats: Sequence[Array]) -> Tree:
+    """A cotangent of ``like`` from those of its arrays of floats."""
+    rest = iter(floats)
+
+    def fill(a):
+        return next(rest) if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else _zero_tangent(a)
+
+    return jax.tree.map(fill, like)
+
+
+def _zero_tangent(a: Array) -> Array | np.ndarray:
+    if jnp.issubdtype(jnp.result_type(a), jnp.inexact):
+        return jnp.zeros_like(a)
+    return np.zeros(jnp.shape(a), jax.dtypes.float0)
+
+
+def _as_cotangent(a: Array) -> Array | np.ndarray:
+    return a if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else _zero_tangent(a)
+
+
+_scan.defvjp(_scan_forward, _scan_backward)

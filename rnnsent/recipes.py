@@ -1,0 +1,308 @@
+"""A recipe: a model and how it is trained, all that a training follows from but data and seed.
+
+Shipped recipes have names; a user's is a TOML file with the same fields, for example::
+
+    extends = "notebook-lstm"
+    cell = "my_cells:MinimalCell"
+    epochs = 6
+"""
+
+import difflib
+import hashlib
+import importlib.util
+import math
+import pathlib
+import re
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+import optax
+from msgspec import Meta
+
+from rnnsent import optimizers
+from rnnsent.errors import UserError
+from rnnsent.model import SentimentClassifier
+
+Scalar = bool | int | float | str
+Width = Annotated[int, Meta(ge=1)]
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All that a training follows from besides data and seed.
+
+    Raises:
+      UserError: for values that do not go together.
+    """
+
+    name: Annotated[str, Meta(min_length=1)]
+    cell: Annotated[
+        str,
+        Meta(
+            min_length=1, description="Recurrent cell: simple_rnn, lstm, gru or your module:Class."
+        ),
+    ]
+    cell_options: Annotated[
+        dict[str, Scalar], Meta(description="Hyper-parameters of the cell, its class's attributes.")
+    ] = {}
+    features: Annotated[
+        tuple[Width, ...],
+        Meta(min_length=1, description="Width of each recurrent layer, the lowest first."),
+    ] = (128, 64)
+    head: Annotated[int, Meta(ge=1, description="Width of the dense layer above them.")] = 32
+    embedding_size: Annotated[int, Meta(ge=1, description="Width of a token's embedding.")] = 32
+    dropout: Annotated[
+        float,
+        Meta(ge=0, lt=1, description="Share of each recurrent layer's inputs dropped in training."),
+    ] = 0.1
+    recurrent_dropout: Annotated[
+        float, Meta(ge=0, lt=1, description="Share of the recurrent state dropped in training.")
+    ] = 0.0
+    recurrent_init: Annotated[
+        Literal["own", "orthogonal", "identity"],
+        Meta(description="First recurrent weights; own: those of the cell."),
+    ] = "own"
+    recurrent_gain: Annotated[
+        float, Meta(gt=0, description="What the first recurrent weights are multiplied by.")
+    ] = 1.0
+    epochs: Annotated[
+        int, Meta(ge=1, description="Passes over the training reviews in one fit.")
+    ] = 10
+    fits: Annotated[
+        int, Meta(ge=1, description="Fits one after the other, each going on where one ended.")
+    ] = 1
+    batch_size: Annotated[
+        int, Meta(ge=1, description="Reviews in an optimizer step, at most all there are.")
+    ] = 512
+    learning_rate: Annotated[float, Meta(gt=0, description="Of Adam, at the start.")] = 1e-3
+    schedule: Annotated[
+        Literal["constant", "cosine"],
+        Meta(description="Of the learning rate; cosine: down to zero at the end of all fits."),
+    ] = "constant"
+    clip: Annotated[
+        float, Meta(ge=0, description="Largest norm of the gradients; 0 does not clip.")
+    ] = 0.0
+    weight_decay: Annotated[
+        float, Meta(ge=0, description="Decoupled decay of all weights; 0 is none.")
+    ] = 0.0
+    averaging: Annotated[
+        float,
+        Meta(
+            ge=0,
+            lt=1,
+            description="Decay of a running mean of the weights, which is then what is evaluated; "
+            "0 is none.",
+        ),
+    ] = 0.0
+
+    def __post_init__(self):
+        for field, value in self.fields().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{self.name}: {field} is {value}; it must be finite.")
+        for option in self.cell_options:
+            if not option.isidentifier() or option in ("features", "name", "parent"):
+                raise UserError(f"{self.name}: cell_options has {option!r}, no cell's option.")
+        if self.recurrent_gain != 1 and self.recurrent_init == "own":
+            raise UserError(
+                f"{self.name}: recurrent_gain is {self.recurrent_gain} with recurrent_init own; a "
+                "gain needs orthogonal or identity."
+            )
+
+    def fields(self) -> dict[str, Any]:
+        """All but the name."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "name"}
+
+    def classifier(self, vocab_size: int, implementation: str = "auto") -> SentimentClassifier:
+        """The model, for ids below ``vocab_size``; see :mod:`rnnsent.recurrence` for the latter."""
+        return SentimentClassifier(
+            cell=self.cell,
+            cell_options=tuple(sorted(self.cell_options.items())),
+            features=self.features,
+            head=self.head,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            recurrent_init=self.recurrent_init,
+            recurrent_gain=self.recurrent_gain,
+            vocab_size=vocab_size,
+            embedding_size=self.embedding_size,
+            implementation=implementation,
+        )
+
+    def optimizer(self, rows: int) -> optax.GradientTransformation:
+        """The optimizer of a training on ``rows`` reviews."""
+        return optimizers.adam(
+            self.learning_rate,
+            schedule=self.schedule,
+            steps=self.steps(rows),
+            clip=self.clip,
+            weight_decay=self.weight_decay,
+            averaging=self.averaging,
+        )
+
+    def batch(self, rows: int) -> int:
+        """Reviews in a step, of ``rows`` there are."""
+        return min(self.batch_size, rows)
+
+    def steps(self, rows: int) -> int:
+        """Optimizer steps of a whole training on ``rows`` reviews."""
+        return math.ceil(rows / self.batch(rows)) * self.epochs * self.fits
+
+    @property
+    def shipped(self) -> bool:
+        """Whether this is the shipped recipe of its name, nothing changed."""
+        return SHIPPED.get(self.name) == self
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return _TITLES.get(self.name, self.name) if self.shipped else self.name
+
+    @property
+    def folder(self) -> str:
+        """A file name of its own: the recipe's name where that is safe on every system."""
+        safe = re.sub(r"[^a-z0-9_+=,-]", "_", self.name)[:80]
+        if safe == self.name and safe not in _TAKEN:
+            return safe
+        return f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+
+
+_TAKEN = ("figures", "claims")
+"""What else a run folder holds."""
+
+_TITLES = {
+    "notebook-simple-rnn": "SimpleRNN, notebook",
+    "notebook-lstm": "LSTM, notebook",
+    "sound-simple-rnn": "SimpleRNN, sound",
+    "sound-lstm": "LSTM, sound",
+    "sound-gru": "GRU, sound",
+}
+
+_SOUND = {"clip": 1.0, "schedule": "cosine", "epochs": 6}
+
+SHIPPED: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        # The notebook's cell numbers skip one execution before the fit it shows.
+        Recipe(
+            name="notebook-simple-rnn", cell="simple_rnn", head=64, recurrent_dropout=0.1, fits=2
+        ),
+        Recipe(name="notebook-lstm", cell="lstm"),
+        # Le, Jaitly & Hinton (arXiv:1504.00941) start from a multiple of the identity.
+        Recipe(
+            name="sound-simple-rnn",
+            cell="simple_rnn",
+            head=64,
+            recurrent_init="identity",
+            recurrent_gain=0.9,
+            **_SOUND,
+        ),
+        Recipe(name="sound-lstm", cell="lstm", **_SOUND),
+        Recipe(name="sound-gru", cell="gru", **_SOUND),
+    )
+}
+"""Recipes by name: what the notebook most likely executed, and what makes training reliable."""
+
+
+def find(name: str) -> Recipe:
+    """The shipped recipe of that name, or the one in that TOML file.
+
+    Raises:
+      UserError: if there is none, or the file does not hold one.
+    """
+    if name in SHIPPED:
+        return SHIPPED[name]
+    if not name.endswith(".toml"):
+        raise UserError(f"There is no recipe {name}{_alike(name)} Or give a TOML file.")
+    path = pathlib.Path(name)
+    try:
+        fields = msgspec.toml.decode(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"The recipe {path} cannot be read: {error.strerror}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The recipe {path} is no valid TOML: {error}.") from error
+    if "name" in fields:
+        raise UserError(f"{path}: name is {fields['name']!r}; a recipe is named by its file.")
+    recipe = _recipe(str(path), {**_extended(path, fields), "name": path.stem})
+    if path.stem in SHIPPED and not recipe.shipped:
+        raise UserError(f"{path} changes the shipped recipe {path.stem}; give it another name.")
+    return recipe
+
+
+def _alike(name: str) -> str:
+    close = difflib.get_close_matches(name, SHIPPED, 1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(SHIPPED)}."
+
+
+def _extended(path: pathlib.Path, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a file over those of the shipped recipe that it extends, if any."""
+    own = {name: value for name, value in fields.items() if name != "extends"}
+    if "extends" not in fields:
+        return own
+    base = fields["extends"]
+    if base not in (names := list(SHIPPED)):
+        raise UserError(f"{path}: extends is {base!r}; expected one of {', '.join(names)}.")
+    return SHIPPED[base].fields() | own
+
+
+def changed(recipe: Recipe, fields: Mapping[str, Any]) -> Recipe:
+    """A recipe with some fields set; the name says which of them differ from what they were.
+
+    Raises:
+      UserError: for values that no recipe can have.
+    """
+    new = _recipe(recipe.name, {**msgspec.to_builtins(recipe), **fields})
+    old = recipe.fields()
+    texts = [f"{n}={_text(v)}" for n, v in new.fields().items() if v != old[n]]
+    return msgspec.structs.replace(new, name="+".join((recipe.name, *texts)))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return ",".join(f"{name}={_text(one)}" for name, one in sorted(value.items()))
+    return str(value)
+
+
+def _recipe(where: str, fields: dict[str, Any]) -> Recipe:
+    """The recipe with these fields; ``UserError`` naming the one that it cannot have."""
+    try:
+        return msgspec.convert(fields, Recipe)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).partition(" - at `$.")
+        if unknown := re.search(r"unknown field `(.*)`", what):
+            close = difflib.get_close_matches(unknown[1], Recipe.__struct_fields__, 1)
+            hint = f"did you mean {close[0]}?" if close else "see --help for those there are."
+            raise UserError(f"{where}: there is no field {unknown[1]}; {hint}") from error
+        field = re.match(r"\w*", place)[0]
+        value = f"{field} is {fields[field]!r}; " if field in fields else ""
+        expected = what[0].lower() + what[1:].replace("`", "")
+        if what.startswith("Invalid enum"):
+            choices = typing.get_args(typing.get_type_hints(Recipe)[field])
+            expected = f"expected one of {', '.join(choices)}"
+        raise UserError(f"{where}: {value}{expected}.") from error
+
+
+def digest(recipe: Recipe) -> str:
+    """What makes two recipes the same, as a SHA-256: every field but the name.
+
+    Of a cell that is not shipped, the source counts too: a changed cell is another recipe.
+    """
+    fields = msgspec.json.encode([recipe.fields(), _source(recipe.cell)], order="sorted")
+    return hashlib.sha256(fields).hexdigest()
+
+
+def _source(cell: str) -> str | None:
+    """Digest of the file that a guest cell's module is in; None of a shipped cell.
+
+    The module itself is not imported for it.
+    """
+    module, colon, _ = cell.partition(":")
+    if not colon:
+        return None
+    try:
+        origin = importlib.util.find_spec(module).origin
+        return hashlib.sha256(pathlib.Path(origin).read_bytes()).hexdigest()
+    except (AttributeError, ImportError, OSError, TypeError, ValueError) as error:
+        raise UserError(f"The cell {cell} has no source file that could be found.") from error
