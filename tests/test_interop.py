@@ -19,7 +19,10 @@ def weights(cell: str) -> dict:
             "recurrent_kernel": (features, gates * features),
             "bias": (gates * features,),
         } | ({"new_bias": (features,)} if cell == "gru" else {})
-    shapes |= {"hidden": {"kernel": (4, 3), "bias": (3,)}, "logit": {"kernel": (3, 1), "bias": (1,)}}
+    shapes |= {
+        "hidden": {"kernel": (4, 3), "bias": (3,)},
+        "logit": {"kernel": (3, 1), "bias": (1,)},
+    }
     return {
         name: {leaf: np.float32(rng.normal(size=shape)) for leaf, shape in part.items()}
         for name, part in shapes.items()

@@ -10,13 +10,17 @@ from typing import Any
 from rnnsent.benchmark.worker import environment
 
 
+class Failed(RuntimeError):
+    """A subject, the reference or the limit could not do what it was asked."""
+
+
 def _search_path() -> str:
     """Where this process finds modules, a user's cell among them, for another one."""
     return os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
 
 
 class Process:
-    """``python -m rnnsent.benchmark.worker NAME FOLDER``; a context that ends it."""
+    """``python -m rnnsent.benchmark.worker NAME FOLDER``; to be closed."""
 
     def __init__(self, name: str, folder: str):
         self.errors = tempfile.TemporaryFile("w+")
@@ -30,7 +34,7 @@ class Process:
         )
 
     def ask(self, do: str, **arguments) -> Any:
-        """The answer to one request; ``RuntimeError`` with its last words where it died."""
+        """The answer to one request; :class:`Failed` with its last words where it died."""
         self.send(do, **arguments)
         return self.receive()
 
@@ -43,11 +47,11 @@ class Process:
             pass  # receive finds no answer
 
     def receive(self) -> Any:
-        """The answer to the last request; ``RuntimeError`` with its last words where it died."""
+        """The answer to the last request; :class:`Failed` with its last words where it died."""
         if answer := self.process.stdout.readline():
             return json.loads(answer)
         self.errors.seek(0)
-        raise RuntimeError((self.errors.read().strip().splitlines() or ["it ended"])[-1])
+        raise Failed((self.errors.read().strip().splitlines() or ["it ended"])[-1])
 
     def end(self) -> None:
         """Makes no further request, upon which it ends in its own time."""

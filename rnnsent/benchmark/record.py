@@ -1,11 +1,10 @@
 """What ``benchmark.json`` holds, typed: written by a measurement, read back for its pages."""
 
-import pathlib
 from typing import Any, Literal
 
 import msgspec
 
-from rnnsent.errors import UserError
+from rnnsent import records
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):
@@ -136,26 +135,9 @@ class Measured(msgspec.Struct, forbid_unknown_fields=True):
     failed: str = ""
 
     def names(self) -> list[str]:
-        """The subjects that have samples."""
-        return [name for name, result in self.results.items() if result.status == "measured"]
-
-
-class Device(msgspec.Struct):
-    name: str
-
-
-class Data(msgspec.Struct):
-    title: str
-
-
-class Provenance(msgspec.Struct):
-    """What a page says of where a record comes from."""
-
-    device: Device
-    versions: dict[str, str | None]
-    git: str | None
-    started: str
-    data: Data
+        """The subjects that have samples of every task."""
+        sampled = [set(samples) for samples in self.samples.values()]
+        return [name for name in self.results if sampled and all(name in s for s in sampled)]
 
 
 class Settings(msgspec.Struct):
@@ -169,16 +151,16 @@ class Record(msgspec.Struct):
     """``benchmark.json``."""
 
     settings: Settings
-    provenance: Provenance
+    provenance: records.Provenance
     cases: list[Measured]
 
 
-def read(path: pathlib.Path) -> Record:
-    """A record; raises ``UserError`` with one line for a file that is missing, damaged or other."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        advice = "Give the folder of a benchmark of this version."
-        raise UserError(f"{path} cannot be read: {error}. {advice}") from error
+def failures(record: Record) -> list[str]:
+    """A line per subject or case that failed: a comparison without it is not the one asked for."""
+    subjects = [
+        f"{name} failed on {case.label}: {result.why}"
+        for case in record.cases
+        for name, result in case.results.items()
+        if result.status == "failed"
+    ]
+    return subjects + [f"{case.label}: {case.failed}" for case in record.cases if case.failed]

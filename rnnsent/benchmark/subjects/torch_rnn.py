@@ -59,9 +59,7 @@ class TorchRNN:
         return self.batches[self.at % len(self.batches)]
 
     def _logits(self, ids_TB, length_B, dropout: float):
-        return self.forward(
-            self.modules, len(self.case.model.features), ids_TB, length_B, dropout
-        )
+        return self.forward(self.modules, len(self.case.model.features), ids_TB, length_B, dropout)
 
     def _loss(self, ids_TB, length_B, label_B, train: bool):
         import torch
