@@ -1,4 +1,4 @@
-"""Layouts there and back; that each library computes the same with them, the subjects' tests say."""
+"""Layouts there and back; that each library computes the same, the subjects' tests say."""
 
 import numpy as np
 import pytest

@@ -139,6 +139,10 @@ class Measured(msgspec.Struct, forbid_unknown_fields=True):
         sampled = [set(samples) for samples in self.samples.values()]
         return [name for name in self.results if sampled and all(name in s for s in sampled)]
 
+    def temporary_bytes(self, name: str) -> int | None:
+        """What XLA sets aside for a subject's training step; None where it does not say."""
+        return self.results[name].memory.temporary if name in self.results else None
+
 
 class Settings(msgspec.Struct):
     """What a page says of how samples were taken."""
