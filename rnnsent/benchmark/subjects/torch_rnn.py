@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnsent import data
-from rnnsent.model import ModelConfig
-from rnnsent.peers.case import Case
+from rnnsent import data, interop
+from rnnsent.benchmark.case import Case
+from rnnsent.model import SentimentClassifier
 
 
 class TorchRNN:
-    """See :class:`rnnsent.peers.Subject`."""
+    """See :class:`rnnsent.benchmark.Subject`."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class TorchRNN:
         torch.manual_seed(0)
         self.case, self.at = case, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.modules = modules(case.config, params).to(self.device)
+        self.modules = modules(case.model, params).to(self.device)
         self.optimizer = torch.optim.Adam(self.modules.parameters(), lr=1e-3, eps=1e-7, fused=True)
         self.batches = [
             (*self._inputs(ids_NT[i : i + case.batch]), self._label(label_N[i : i + case.batch]))
@@ -58,10 +58,13 @@ class TorchRNN:
         self.at += 1
         return self.batches[self.at % len(self.batches)]
 
+    def _logits(self, ids_TB, length_B, dropout: float):
+        return self.forward(self.modules, len(self.case.model.features), ids_TB, length_B, dropout)
+
     def _loss(self, ids_TB, length_B, label_B, train: bool):
         import torch
 
-        logits_B = self.forward(self.modules, self.case.config, ids_TB, length_B, train)
+        logits_B = self._logits(ids_TB, length_B, self.case.model.dropout if train else 0.0)
         return torch.nn.functional.binary_cross_entropy_with_logits(logits_B, label_B), logits_B
 
     def reference(self, ids_BT, label_B):
@@ -69,7 +72,7 @@ class TorchRNN:
         self.optimizer.zero_grad()
         loss, logits_B = self._loss(ids_TB, length_B, self._label(label_B), train=False)
         loss.backward()
-        grads = from_torch(self.case.config, self.modules)
+        grads = gradients_of(self.modules)
         self.optimizer.zero_grad()
         return logits_B.detach().cpu().numpy(), grads
 
@@ -90,76 +93,43 @@ class TorchRNN:
         with torch.inference_mode():
             for _ in range(steps):
                 ids_TB, length_B, _ = self._next()
-                self.forward(self.modules, self.case.config, ids_TB, length_B, False).cpu().numpy()
+                self._logits(ids_TB, length_B, 0.0).cpu().numpy()
 
 
 _LAYERS = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 
 
-def modules(config: ModelConfig, params: Any):
+def modules(model: SentimentClassifier, params: Any):
     """rnnsent's parameters as a ``ModuleDict``; its layers have two biases, the second starts at 0.
 
     The GRU's second bias is zero but for the part that the reset gate scales.
     """
     import torch
 
-    layer, sizes = (
-        getattr(torch.nn, _LAYERS[config.cell]),
-        (config.embedding_size, *config.features),
-    )
-    out = {"embedding": torch.nn.Embedding(config.vocab_size, config.embedding_size)}
-    for i, features in enumerate(config.features):
+    layer, sizes = getattr(torch.nn, _LAYERS[model.cell]), (model.embedding_size, *model.features)
+    out = {"embedding": torch.nn.Embedding(model.vocab_size, model.embedding_size)}
+    for i, features in enumerate(model.features):
         out[f"layer_{i}"] = layer(sizes[i], features)
-    out["hidden"] = torch.nn.Linear(config.features[-1], config.head)
-    out["logit"] = torch.nn.Linear(config.head, 1)
-    out = torch.nn.ModuleDict(out)
+    out["hidden"] = torch.nn.Linear(model.features[-1], model.head)
+    out["logit"] = torch.nn.Linear(model.head, 1)
+    out, own = torch.nn.ModuleDict(out), interop.to_torch(params)
     with torch.no_grad():
         for name, module in out.items():
-            for key, value in _to_torch(params[name]).items():
+            for key, value in own[name].items():
                 getattr(module, key).copy_(torch.from_numpy(np.array(value, np.float32)))
     return out
 
 
-def _to_torch(layer: Any) -> dict[str, np.ndarray]:
-    layer = {name: np.asarray(a) for name, a in layer.items()}
-    if "embedding" in layer:
-        return {"weight": layer["embedding"]}
-    if "recurrent_kernel" not in layer:
-        return {"weight": layer["kernel"].T, "bias": layer["bias"]}
-    second = np.zeros_like(layer["bias"])
-    if "new_bias" in layer:
-        second[-len(layer["new_bias"]) :] = layer["new_bias"]
-    return {
-        "weight_ih_l0": layer["kernel"].T,
-        "weight_hh_l0": layer["recurrent_kernel"].T,
-        "bias_ih_l0": layer["bias"],
-        "bias_hh_l0": second,
-    }
-
-
-def from_torch(config: ModelConfig, modules) -> dict:
+def gradients_of(modules) -> dict:
     """The gradients that ``modules`` hold, in rnnsent's layout."""
-    out = {"embedding": {"embedding": modules["embedding"].weight.grad.cpu().numpy()}}
-    for i in range(len(config.features)):
-        layer = modules[f"layer_{i}"]
-        out[f"layer_{i}"] = {
-            "kernel": layer.weight_ih_l0.grad.cpu().numpy().T,
-            "recurrent_kernel": layer.weight_hh_l0.grad.cpu().numpy().T,
-            "bias": layer.bias_ih_l0.grad.cpu().numpy(),
-        }
-        if config.cell == "gru":
-            new_bias = layer.bias_hh_l0.grad.cpu().numpy()[-config.features[i] :]
-            out[f"layer_{i}"]["new_bias"] = new_bias
-    for name in ("hidden", "logit"):
-        weight, bias = (
-            modules[name].weight.grad.cpu().numpy().T,
-            modules[name].bias.grad.cpu().numpy(),
-        )
-        out[name] = {"kernel": weight, "bias": bias}
-    return out
+    grads = {
+        name: {key: weight.grad.cpu().numpy() for key, weight in module.named_parameters()}
+        for name, module in modules.items()
+    }
+    return interop.from_torch(grads, gradients=True)
 
 
-def logits(modules, config: ModelConfig, ids_TB, length_B, train: bool):
+def logits(modules, layers: int, ids_TB, length_B, dropout: float):
     """Logits (B,); inputs are dropped once per sequence, as the notebook's layers do it.
 
     Rows are right-padded, so what follows a row's last real step changes nothing before it: reading
@@ -168,10 +138,10 @@ def logits(modules, config: ModelConfig, ids_TB, length_B, train: bool):
     import torch
 
     x_TBE = modules["embedding"](ids_TB)
-    for i in range(len(config.features)):
-        if train:
+    for i in range(layers):
+        if dropout:
             ones_1BE = torch.ones_like(x_TBE[:1])
-            x_TBE = x_TBE * torch.nn.functional.dropout(ones_1BE, config.dropout)
+            x_TBE = x_TBE * torch.nn.functional.dropout(ones_1BE, dropout)
         x_TBE, _ = modules[f"layer_{i}"](x_TBE)
     h_BH = _last(x_TBE, length_B)
     return modules["logit"](torch.relu(modules["hidden"](h_BH)))[:, 0]

@@ -1,4 +1,4 @@
-"""One subject in a process of its own: ``python -m rnnsent.peers.worker NAME FOLDER``.
+"""One subject in a process of its own: ``python -m rnnsent.benchmark.worker NAME FOLDER``.
 
 It reads one JSON request per line from stdin and answers each with one JSON line on stdout.
 ``FOLDER`` holds ``case.json``, ``rows.npz``, and once the subject "reference" ran, ``params.npz``
@@ -13,24 +13,23 @@ import sys
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 
-from rnnsent import costs, data, devices, timing
-from rnnsent.peers.case import SUBJECTS, Case, build
+from rnnsent import data, devices
+from rnnsent.benchmark import clock, costs, limits
+from rnnsent.benchmark.case import SUBJECTS, Case, build
 
 
 def flatten(tree: dict) -> dict[str, np.ndarray]:
     """Parameters or gradients as ``layer/name``."""
-    return {f"{layer}/{name}": a for layer, part in tree.items() for name, a in part.items()}
+    return traverse_util.flatten_dict(tree, sep="/")
 
 
 def unflatten(flat: dict[str, np.ndarray]) -> dict:
-    """The inverse of :func:`flatten`."""
-    tree = {}
-    for path, a in flat.items():
-        layer, name = path.split("/")
-        tree.setdefault(layer, {})[name] = a
-    return tree
+    """The inverse of :func:`flatten`, but for parts without arrays."""
+    return traverse_util.unflatten_dict(flat, sep="/")
 
 
 def differences(
@@ -38,7 +37,7 @@ def differences(
 ) -> dict[str, float]:
     """Largest difference of the logits, and of a gradient leaf as a share of its largest entry."""
     leaves = {
-        path: float(np.abs(a - exact[path]).max() / np.abs(exact[path]).max())
+        path: float(np.abs(a - exact[path]).max() / (np.abs(exact[path]).max() or 1.0))
         for path, a in flatten(grads).items()
     }
     return {
@@ -46,6 +45,13 @@ def differences(
         "gradients": max(leaves.values()),
         "worst_leaf": max(leaves, key=leaves.get),
     }
+
+
+def _moved(a: Any) -> np.ndarray:
+    """Biases start at zero, which would hide one that is lost on the way to a peer."""
+    if not jnp.issubdtype(a.dtype, jnp.floating):
+        return np.asarray(a)
+    return np.float32(a + 0.01 * np.cos(np.arange(a.size)).reshape(a.shape))
 
 
 class Worker:
@@ -60,16 +66,11 @@ class Worker:
     def reference(self, rows: int) -> dict[str, Any]:
         """Writes fresh parameters and, in float64, their exact logits and gradients."""
         from rnnsent import model
-        from rnnsent.peers import ours
+        from rnnsent.benchmark.subjects import ours
 
-        params = model.init(self.case.config, jax.random.key(0))
-        # Biases start at zero, which would hide one that is lost on the way to a peer.
-        params = jax.tree.map(
-            lambda a: a + 0.01 * np.cos(np.arange(a.size)).reshape(a.shape), params
-        )
-        params = jax.tree.map(lambda a: np.asarray(a, np.float32), params)
+        params = jax.tree.map(_moved, model.init(self.case.model, jax.random.key(0)))
         ids_BT, label_B = self.ids_NT[:rows], self.label_N[:rows]
-        logits_B, grads = ours.exact(self.case.config, params, ids_BT, label_B)
+        logits_B, grads = ours.exact(self.case.model, params, ids_BT, label_B)
         np.savez(self.folder / "params.npz", **flatten(params))
         np.savez(self.folder / "reference.npz", logits=logits_B, **flatten(grads))
         return {"dtype": str(logits_B.dtype)}
@@ -79,33 +80,33 @@ class Worker:
         with np.load(self.folder / "params.npz") as flat:
             params = unflatten(dict(flat))
         self.subject = build(self.name, self.case, params, self.ids_NT, self.label_N)
-        return {"setting": self.subject.setting, "versions": _versions()}
+        setting = self.subject.setting
+        if _NO_TRITON in os.environ.get("XLA_FLAGS", "") and jax.default_backend() == "gpu":
+            setting += ", without XLA's Triton products, which take minutes to tune here"
+        return {"setting": setting, "versions": _versions()}
 
     def check(self, rows: int) -> dict[str, Any]:
         """Compares logits and gradients of the first rows with the reference; before training."""
         computed = self.subject.reference(self.ids_NT[:rows], self.label_N[:rows])
         with np.load(self.folder / "reference.npz") as exact:
             errors = differences(*computed, dict(exact))
-        timing.reset_peak()
+        clock.reset_peak()
         return errors
 
-    def warm(self, task: str, seconds: float, least: int) -> dict[str, float]:
+    def warm(self, task: str, seconds: float) -> dict[str, float]:
         """First calls: how long compiling takes, and how many steps make a sample of ``seconds``.
 
-        ``least`` is how many where the subject trains several steps in one program, else one.
-        Compiling is what the subject measured itself, or what the first call took beyond the next.
+        Compiling is what the subject measured itself, or what the first call took beyond the last.
         """
-        first, again = (self.sample(task, 1)["seconds"] for _ in range(2))
+        first, _, again = (self.sample(task, 1)["seconds"] for _ in range(3))
         compiling = getattr(self.subject, "compile_seconds", None) if task == "train" else None
         compiling = max(first - again, 0.0) if compiling is None else compiling
-        together = task == "train" and getattr(self.subject, "dispatched", False)
-        steps = max(least if together else 1, timing.repeats(again, seconds))
-        return {"compile_seconds": compiling, "steps": steps}
+        return {"compile_seconds": compiling, "steps": clock.repeats(again, seconds)}
 
     def sample(self, task: str, steps: int) -> dict[str, float]:
         """Seconds per step of ``steps`` steps of "train" or "infer"."""
         run = getattr(self.subject, task)
-        return {"seconds": timing.seconds(lambda: run(steps)) / steps}
+        return {"seconds": clock.seconds(lambda: run(steps)) / steps}
 
     def memory(self) -> dict[str, int | None]:
         """Peak resident size since the check, and what XLA sets aside for a train step.
@@ -116,7 +117,7 @@ class Worker:
         if program is not None:
             temporary = program.memory_analysis().temp_size_in_bytes
             temporary *= getattr(self.subject, "devices", 1)
-        return {"resident": timing.peak_resident_bytes(), "temporary": temporary}
+        return {"resident": clock.peak_resident_bytes(), "temporary": temporary}
 
     def counts(self) -> dict[str, Any]:
         """What rnnsent's own step counts of itself: operations, and steps of time run."""
@@ -143,9 +144,9 @@ class Worker:
         rows = min(share, 256)  # a core's cache holds the operands, and they fill its units
         times = steps * case.seeds * share / rows
         self.limits = {
-            task: timing.Limit(
-                costs.products(case.config, rows, times, train=task == "train"),
-                costs.transcendentals(case.config, case.batch, steps) * case.seeds,
+            task: limits.Limit(
+                costs.products(case.model, rows, times, train=task == "train"),
+                costs.transcendentals(case.model, case.batch, steps) * case.seeds,
             )
             for task in ("train", "infer")
         }
@@ -156,7 +157,7 @@ class Worker:
         return self.limits[task].sample()
 
     def bandwidth(self) -> dict[str, float]:
-        return {"bytes_per_second": timing.copy_bytes_per_second()}
+        return {"bytes_per_second": limits.copy_bytes_per_second()}
 
 
 def _versions() -> dict[str, str]:
@@ -172,16 +173,29 @@ def _versions() -> dict[str, str]:
     return found
 
 
+_NO_TRITON = "--xla_gpu_enable_triton_gemm=false"
+
+
 def environment(name: str) -> dict[str, str]:
     """Variables that a subject's process starts with, beside those of this one."""
-    every = {
+    variables = {
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # processes share an accelerator's memory
         "NVIDIA_TF32_OVERRIDE": "0",  # float32 is float32 for everyone
     }
     if jax.default_backend() == "gpu":
-        every["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
-    own = {"reference": {"JAX_ENABLE_X64": "1"}}.get(name)
-    return every | (SUBJECTS[name].environment if own is None and name in SUBJECTS else own or {})
+        variables |= {"JAX_DEFAULT_MATMUL_PRECISION": "highest"} | _xla_flags(name)
+    if name == "reference":
+        return variables | {"JAX_ENABLE_X64": "1"}
+    return variables | (SUBJECTS[name].environment if name in SUBJECTS else {})
+
+
+def _xla_flags(name: str) -> dict[str, str]:
+    """Tuning Triton's products took minutes for programs of this size (H200, JAX 0.11.2)."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    foreign = name in SUBJECTS and {"torch", "tensorflow"} & set(SUBJECTS[name].needs)
+    if foreign or "xla_gpu_enable_triton_gemm" in flags:
+        return {}
+    return {"XLA_FLAGS": f"{flags} {_NO_TRITON}".strip()}
 
 
 def main(name: str, folder: str) -> None:

@@ -4,21 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from rnnsent.model import ModelConfig
-from rnnsent.peers.case import Case
+from rnnsent import interop
+from rnnsent.benchmark.case import Case
 
 _LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
 class KerasRNN:
-    """See :class:`rnnsent.peers.Subject`."""
+    """See :class:`rnnsent.benchmark.Subject`."""
 
     def __init__(self, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray):
         import keras
 
         self.case, self.at, backend = case, 0, keras.backend.backend()
-        self.model = model(case)
-        self.model.set_weights(to_keras(case.config, params))
+        self.model = classifier(case)
+        self.model.set_weights(interop.to_keras(params))
         # TensorFlow trains this model three times as slowly under jit_compile (measured on a CPU).
         self.model.compile(
             keras.optimizers.Adam(1e-3, epsilon=1e-7),
@@ -45,7 +45,7 @@ class KerasRNN:
         gradients = {"jax": _jax_gradients, "tensorflow": _tensorflow_gradients}
         logits_B = self.predictor.predict_on_batch(ids_BT)[:, 0]
         grads = gradients[keras.backend.backend()](self.model, ids_BT, label_B[:, None])
-        return np.asarray(logits_B), from_keras(self.case.config, grads)
+        return np.asarray(logits_B), interop.from_keras(grads, gradients=True)
 
     def train(self, steps: int) -> None:
         for _ in range(steps):
@@ -57,69 +57,25 @@ class KerasRNN:
             np.asarray(self.predictor.predict_on_batch(self._next()[0]))
 
 
-def model(case: Case):
+def classifier(case: Case):
     """The notebook's model with a logit in place of the sigmoid, which belongs to the loss here."""
     import keras
 
-    config = case.config
-    layer = getattr(keras.layers, _LAYERS[config.cell])
+    model = case.model
+    layer = getattr(keras.layers, _LAYERS[model.cell])
     ids_BT = keras.Input((case.steps,), dtype="int32")
-    x_BTE = keras.layers.Embedding(config.vocab_size, config.embedding_size, mask_zero=case.masked)(
+    x_BTE = keras.layers.Embedding(model.vocab_size, model.embedding_size, mask_zero=case.masked)(
         ids_BT
     )
-    for i, features in enumerate(config.features):
+    for i, features in enumerate(model.features):
         x_BTE = layer(
             features,
-            return_sequences=i < len(config.features) - 1,
-            dropout=config.dropout,
-            recurrent_dropout=config.recurrent_dropout,
+            return_sequences=i < len(model.features) - 1,
+            dropout=model.dropout,
+            recurrent_dropout=model.recurrent_dropout,
         )(x_BTE)
-    h_BH = keras.layers.Dense(config.head, activation="relu")(x_BTE)
+    h_BH = keras.layers.Dense(model.head, activation="relu")(x_BTE)
     return keras.Model(ids_BT, keras.layers.Dense(1)(h_BH))
-
-
-def _names(config: ModelConfig) -> list[tuple[str, str]]:
-    """rnnsent's (layer, parameter) in the order of Keras's weights."""
-    layers = [f"layer_{i}" for i in range(len(config.features))]
-    recurrent = [(name, key) for name in layers for key in ("kernel", "recurrent_kernel", "bias")]
-    dense = [(name, key) for name in ("hidden", "logit") for key in ("kernel", "bias")]
-    return [("embedding", "embedding"), *recurrent, *dense]
-
-
-def to_keras(config: ModelConfig, params: Any) -> list[np.ndarray]:
-    """rnnsent's parameters as Keras's list of weights."""
-    weights = []
-    for name, key in _names(config):
-        a = np.asarray(params[name][key])
-        if config.cell == "gru" and name.startswith("layer_"):
-            a = _swap_gates(_with_new_bias(a, params[name]["new_bias"]) if key == "bias" else a)
-        weights.append(a)
-    return weights
-
-
-def from_keras(config: ModelConfig, weights: list[np.ndarray]) -> dict:
-    """The inverse of :func:`to_keras`, for gradients."""
-    out = {}
-    for (name, key), a in zip(_names(config), weights, strict=True):
-        if config.cell == "gru" and name.startswith("layer_"):
-            a = _swap_gates(a)
-            if key == "bias":
-                a, recurrent_bias = a
-                out[name]["new_bias"] = np.split(recurrent_bias, 3)[-1]
-        out.setdefault(name, {})[key] = a
-    return out
-
-
-def _with_new_bias(bias_G: np.ndarray, new_bias_H: np.ndarray) -> np.ndarray:
-    """Keras's GRU has a bias on either side, (2, G); the recurrent one holds our ``new_bias``."""
-    zeros = np.zeros(len(bias_G) - len(new_bias_H), np.float32)
-    return np.stack([bias_G, np.concatenate([zeros, new_bias_H])])
-
-
-def _swap_gates(a: np.ndarray) -> np.ndarray:
-    """rnnsent's r, z, n as Keras's z, r, n, and back."""
-    r, z, n = np.split(np.asarray(a), 3, axis=-1)
-    return np.concatenate([z, r, n], axis=-1)
 
 
 def _jax_gradients(model, ids_BT, label_B1) -> list[np.ndarray]:

@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from rnnsent import recurrence
-from rnnsent.model import ModelConfig
+from rnnsent.cells import CELLS
+from rnnsent.model import SentimentClassifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Case:
     """One piece of work that every subject does.
 
     Attributes:
-      config: of the model, dropout included.
+      model: the classifier, dropout included.
       batch: B, rows in a step.
       steps: T, steps of time in a row.
       masked: whether rows may hold padding (on the left, as the notebook has it). Without it all T
@@ -26,17 +27,27 @@ class Case:
         subjects take more than one.
     """
 
-    config: ModelConfig
+    model: SentimentClassifier
     batch: int = 512
     steps: int = 132
     masked: bool = False
     seeds: int = 1
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON has them, those of the model under ``model``."""
+        content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        names = {field.name for field in dataclasses.fields(self.model)} - {"parent", "name"}
+        return content | {"model": {name: getattr(self.model, name) for name in sorted(names)}}
+
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Case":
-        config = content["config"]
-        config = ModelConfig(**config | {"features": tuple(config["features"])})
-        return cls(**content | {"config": config})
+        fields = {name: _tuples(value) for name, value in content["model"].items()}
+        return cls(**content | {"model": SentimentClassifier(**fields)})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 class Subject(Protocol):
@@ -51,8 +62,6 @@ class Subject(Protocol):
     A subject that compiles its train step ahead also has ``program``, what it compiled
     (``jax.stages.Compiled``); ``compile_seconds``, how long that took; and ``devices``, how many it
     runs on. Where they are missing, compiling is what the first call takes beyond a later one.
-    ``dispatched`` is true of one whose training steps are one program, with memory set up at its
-    start that the later steps use again.
     """
 
     setting: str
@@ -73,13 +82,13 @@ class Spec:
 
     Attributes:
       title: for tables.
-      factory: ``module:name`` below this package.
+      factory: ``module:name`` below ``rnnsent.benchmark.subjects``.
       needs: importable modules it cannot do without.
       environment: variables its process starts with.
       options: more keyword arguments of the factory.
       difference: where its work is not quite rnnsent's.
       gpu: whether it runs on a GPU only.
-      cells: the cells it has; empty for all.
+      cells: the cells it has; None for all.
       ours: whether it is an implementation of rnnsent's.
     """
 
@@ -90,41 +99,64 @@ class Spec:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     difference: str = ""
     gpu: bool = False
-    cells: tuple[str, ...] = ()
+    cells: tuple[str, ...] | None = None
     ours: bool = False
 
+
+PLAIN = "rnnsent-scan-stored"
+"""Plain autodiff of the whole batch: what memory is compared with."""
 
 _LESS = "no recurrent dropout (its layers have none): slightly less work"
 
 
-def _variant(title: str, implementation: str, recompute: bool = True, **more) -> Spec:
-    options = {"implementation": implementation, "recompute": recompute}
-    return Spec(f"rnnsent: {title}", "ours:Variant", options=options, ours=True, **more)
+def _variant(implementation: str) -> Spec:
+    options: dict[str, Any] = {"implementation": implementation}
+    title = f"rnnsent: {implementation}"
+    if f"rnnsent-{implementation}" == PLAIN:
+        options, title = options | {"whole": True}, "rnnsent: scan, plain autodiff"
+    return Spec(title, "ours:Rnnsent", options=options, ours=True)
 
+
+_VARIANTS = {
+    f"rnnsent-{name}": _variant(name) for name in recurrence.IMPLEMENTATIONS if name != "auto"
+}
 
 SUBJECTS: dict[str, Spec] = {
     "rnnsent": Spec("rnnsent", "ours:Rnnsent", ours=True),
-    "rnnsent-seeds": Spec("rnnsent: seeds in one program", "ours:Seeds", ours=True),
-    "rnnsent-packed": _variant("packed", "packed"),
-    "rnnsent-scan": _variant("scan", "scan"),
-    "rnnsent-stored": _variant("scan, plain autodiff", "scan", recompute=False),
-    "rnnsent-cudnn": _variant("cuDNN", "cudnn", gpu=True, cells=("lstm",)),
+    "rnnsent-seeds": Spec(
+        "rnnsent: seeds in one program", "ours:Rnnsent", options={"together": True}, ours=True
+    ),
+    **_VARIANTS,
     "flax": Spec("Flax nn.RNN", "flax_rnn:FlaxRNN", difference=_LESS),
-    "keras-jax": Spec("Keras on JAX", "keras_rnn:KerasRNN", ("keras",), {"KERAS_BACKEND": "jax"}),
+    "keras-jax": Spec(
+        "Keras on JAX",
+        "keras_rnn:KerasRNN",
+        ("keras",),
+        {"KERAS_BACKEND": "jax"},
+        cells=tuple(CELLS),
+    ),
     "keras-tensorflow": Spec(
         "Keras on TensorFlow",
         "keras_rnn:KerasRNN",
         ("keras", "tensorflow"),
         {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
         difference="its Adam squares the parts of a repeated word's gradient before adding them",
+        cells=tuple(CELLS),
     ),
-    "torch": Spec("PyTorch eager", "torch_rnn:TorchRNN", ("torch",), difference=_LESS),
+    "torch": Spec(
+        "PyTorch eager",
+        "torch_rnn:TorchRNN",
+        ("torch",),
+        difference=_LESS,
+        cells=tuple(CELLS),
+    ),
     "torch-compile": Spec(
         "PyTorch torch.compile",
         "torch_rnn:TorchRNN",
         ("torch",),
         options={"compiled": True},
         difference=_LESS,
+        cells=tuple(CELLS),
     ),
     "jax-cudnn": Spec(
         "jax.experimental.rnn (cuDNN)",
@@ -142,19 +174,12 @@ def unavailable(name: str, case: Case) -> str:
     spec = SUBJECTS[name]
     if spec.gpu and jax.default_backend() != "gpu":
         return "needs a GPU"
+    if spec.cells is not None and case.model.cell not in spec.cells:
+        return f"has no {case.model.cell}"
     if gone := missing(name):
         return f"not installed: {', '.join(gone)}"
-    if spec.cells and case.config.cell not in spec.cells:
-        return f"has no {case.config.cell}"
-    if spec.ours and spec.options:
-        return _superfluous(**spec.options)
-    return ""
-
-
-def _superfluous(implementation: str, recompute: bool) -> str:
-    if implementation not in recurrence.IMPLEMENTATIONS:
-        return f"this version of rnnsent has no implementation {implementation!r}"
-    if recompute and implementation == recurrence.resolve("auto"):
+    implementation = spec.options.get("implementation")
+    if implementation == recurrence.resolve("auto") and not spec.options.get("whole"):
         return "the automatic choice on this machine, measured as rnnsent"
     return ""
 
@@ -168,5 +193,5 @@ def build(name: str, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.nd
     """A subject ready to run; imports its library. Keras's backend must be set by then."""
     spec = SUBJECTS[name]
     module, factory = spec.factory.split(":")
-    factory = getattr(importlib.import_module(f"rnnsent.peers.{module}"), factory)
-    return factory(case, params, ids_NT, label_N, **spec.options)
+    module = importlib.import_module(f"rnnsent.benchmark.subjects.{module}")
+    return getattr(module, factory)(case, params, ids_NT, label_N, **spec.options)

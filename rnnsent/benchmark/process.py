@@ -7,25 +7,34 @@ import sys
 import tempfile
 from typing import Any
 
-from rnnsent.peers.worker import environment
+from rnnsent.benchmark.worker import environment
+
+
+class Failed(RuntimeError):
+    """A subject, the reference or the limit could not do what it was asked."""
+
+
+def _search_path() -> str:
+    """Where this process finds modules, a user's cell among them, for another one."""
+    return os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
 
 
 class Process:
-    """``python -m rnnsent.peers.worker NAME FOLDER``; a context that ends it."""
+    """``python -m rnnsent.benchmark.worker NAME FOLDER``; to be closed."""
 
     def __init__(self, name: str, folder: str):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rnnsent.peers.worker", name, folder],
+            [sys.executable, "-m", "rnnsent.benchmark.worker", name, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env=os.environ | environment(name),
+            env=os.environ | environment(name) | {"PYTHONPATH": _search_path()},
         )
 
     def ask(self, do: str, **arguments) -> Any:
-        """The answer to one request; ``RuntimeError`` with its last words where it died."""
+        """The answer to one request; :class:`Failed` with its last words where it died."""
         self.send(do, **arguments)
         return self.receive()
 
@@ -38,11 +47,11 @@ class Process:
             pass  # receive finds no answer
 
     def receive(self) -> Any:
-        """The answer to the last request; ``RuntimeError`` with its last words where it died."""
+        """The answer to the last request; :class:`Failed` with its last words where it died."""
         if answer := self.process.stdout.readline():
             return json.loads(answer)
         self.errors.seek(0)
-        raise RuntimeError((self.errors.read().strip().splitlines() or ["it ended"])[-1])
+        raise Failed((self.errors.read().strip().splitlines() or ["it ended"])[-1])
 
     def end(self) -> None:
         """Makes no further request, upon which it ends in its own time."""

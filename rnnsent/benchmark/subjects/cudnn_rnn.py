@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import rnn
 
-from rnnsent.peers.flax_rnn import FlaxRNN
+from rnnsent.benchmark.subjects.flax_rnn import FlaxRNN
 
 
 class CudnnLSTM(FlaxRNN):
-    """The same step as a Flax user's, with cuDNN's layers; see :class:`rnnsent.peers.Subject`.
+    """The same step as a Flax user's, with cuDNN's layers; see :class:`rnnsent.benchmark.Subject`.
 
     Its layers share one width, so each of ours is a call of its own. A row without any real step is
     read as one of a single, padded step, for cuDNN takes none.
@@ -26,14 +26,14 @@ class CudnnLSTM(FlaxRNN):
         return jax.tree.map(np.asarray, params)
 
     def _logits(self, params, ids_BT, length_B, key=None):
-        config = self.case.config
+        model = self.case.model
         x_BTE = params["embedding"]["embedding"][ids_BT]
         if length_B is None:
             length_B = jnp.full(len(ids_BT), ids_BT.shape[1])
         length_B = jnp.maximum(length_B, 1).astype(jnp.int32)
-        for i in range(len(config.features)):
+        for i in range(len(model.features)):
             if key is not None:
-                x_BTE = _dropped(jax.random.fold_in(key, i), x_BTE, config.dropout)
+                x_BTE = _dropped(jax.random.fold_in(key, i), x_BTE, model.dropout)
             x_BTE, h_BH = _layer(params[f"layer_{i}"], x_BTE, length_B)
         h_BH = jax.nn.relu(_dense(params["hidden"], h_BH))
         return _dense(params["logit"], h_BH)[:, 0]
