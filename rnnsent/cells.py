@@ -25,7 +25,6 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import glorot_uniform, orthogonal, zeros_init
