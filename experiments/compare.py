@@ -37,8 +37,7 @@ def main(options: Options) -> None:
     with runs.open_folder(options.out, options.run, "compare", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
-        for recipe in chosen:
-            runs.check_same(folder, recipe, options.seeds)
+        runs.check(folder, chosen, options.seeds, reviews)
         bag = baseline.bag_of_words(reviews)
         console.say(f"To compare with, the same words without their order: {bag:.2%} accuracy.")
         with progress(folder, chosen, options.seeds) as told:

@@ -66,5 +66,11 @@ def memory_curves(
 def _curve(norm_BD: np.ndarray) -> Curve:
     longest = int((~np.isnan(norm_BD)).any(0).sum())
     norm_BD = norm_BD[:, :longest].astype(np.float64)
-    rows = [*np.nanpercentile(norm_BD, QUARTILES, axis=0), np.nanmean(norm_BD, axis=0)]
-    return Curve(*(tuple(x if np.isfinite(x) else None for x in row.tolist()) for row in rows))
+    with np.errstate(invalid="ignore"):  # between infinities there is no number
+        rows = [*np.nanpercentile(norm_BD, QUARTILES, axis=0), np.nanmean(norm_BD, axis=0)]
+    return Curve(*(tuple(map(_rounded, row.tolist())) for row in rows))
+
+
+def _rounded(value: float) -> float | None:
+    """To what a figure can show: curves are most of what is written of a training."""
+    return float(f"{value:.5g}") if np.isfinite(value) else None

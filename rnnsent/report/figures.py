@@ -120,7 +120,8 @@ def accuracies(
             )
     axes.axhline(0.5, color="lightgray", linewidth=1)
     labels = [_text(title, 12) for title in values]
-    axes.set(xticks=range(len(values)), xticklabels=labels, ylabel="accuracy")
+    axes.set(ylabel="accuracy")
+    axes.set_xticks(range(len(values)), labels, fontsize=10 if len(values) <= 4 else 7)
     axes.set_title(_text(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 

@@ -32,13 +32,14 @@ from rnnsent.runs.reading import (
     seeds,
 )
 from rnnsent.runs.records import read_json, write_json
-from rnnsent.runs.trainings import Told, check_same, pending, seeds_together, train
+from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
 
 __all__ = [
     "ADVICE",
     "Told",
     "Trained",
     "Training",
+    "check",
     "check_place",
     "check_same",
     "data_of",

@@ -15,6 +15,7 @@ import optax
 from rnnsent import (
     checkpoints,
     console,
+    contract,
     evaluation,
     inference,
     optimizers,
@@ -61,9 +62,9 @@ def train(
       The trainings in the order of the seeds.
 
     Raises:
-      UserError: if the folder holds one of these seeds by a recipe that is not the same.
+      UserError: see :func:`check`.
     """
-    check_same(run, recipe, seeds)
+    check(run, [recipe], seeds, reviews)
     missing = pending(run, recipe, seeds)
     rows = len(reviews.train)
     if missing and rows < recipe.batch_size:
@@ -85,6 +86,21 @@ def pending(run: pathlib.Path, recipe: Recipe, seeds: Sequence[int]) -> list[int
     """The seeds that a run folder does not hold yet."""
     places = {seed: seed_folder(run, recipe.folder, seed) for seed in seeds}
     return [seed for seed, place in places.items() if not (place / "result.json").exists()]
+
+
+def check(
+    run: pathlib.Path, chosen: Sequence[Recipe], seeds: Sequence[int], reviews: Reviews
+) -> None:
+    """Raises ``UserError`` if some of these recipes cannot be trained, before any of them is.
+
+    A seed that the folder holds must be of the same recipe; a cell that is still to be trained
+    must keep its contract.
+    """
+    for recipe in chosen:
+        check_same(run, recipe, seeds)
+        if pending(run, recipe, seeds):
+            contract.check(recipe.classifier(reviews.encoding.num_words))
+            recipe.work()
 
 
 def check_same(run: pathlib.Path, recipe: Recipe, seeds: Sequence[int]) -> None:
