@@ -12,7 +12,7 @@ import dataclasses
 import pathlib
 
 from rnnsent import baseline, console, devices, locks, provenance, runs
-from rnnsent.compare import measure
+from rnnsent.compare import measure, subjects
 from rnnsent.compare import record as records
 from rnnsent.config import TrainOptions, cli, progress
 from rnnsent.report import compare as report
@@ -43,9 +43,9 @@ def main(options: Options) -> None:
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
-        subjects = measure.subjects(chosen, trained, reviews)
+        compared = subjects.finished(chosen, trained, reviews)
         parts = runs.origins([one.folder for many in trained for one in many])
-        record = measure.measure(subjects, reviews, measure.origin(made, parts), bag_of_words=bag)
+        record = measure.measure(compared, reviews, measure.origin(made, parts), bag_of_words=bag)
         records.write(record, folder)
         _show(record, folder)
 

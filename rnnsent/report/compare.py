@@ -102,7 +102,9 @@ def _reading(record: Record) -> Iterator[Block]:
     spread = "± is the sample standard deviation over seeds. "
     if seeds == 1:
         spread = "One seed each: another one can differ by more than the recipes do. "
-    yield Note(f"{record.data.test_title}. {spread}An epoch's seconds are without its compilation.")
+    yield Note(
+        f"{record.data.test_title}. {spread}An epoch's seconds leave out the first, which compiles, where there are others."
+    )
 
 
 def _setting(record: Record) -> Iterator[Block]:
