@@ -11,7 +11,6 @@ from rnnsent import evaluation, memory, model, notebook, readings, training
 from rnnsent.compare import between, record
 from rnnsent.compare.subjects import SOUND, Finished, Subject
 from rnnsent.data import Reviews
-from rnnsent.model import SentimentClassifier
 
 
 def measure(
@@ -73,7 +72,7 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
         record.Layer(name=name, output=output, parameters=count)
         for name, output, count in model.summary(subject.model, maxlen)
     ]
-    trainings = [_training(one, subject.model, reviews) for one in subject.trained]
+    trainings = [_training(one, subject, reviews) for one in subject.trained]
     return record.Entrant(
         name=recipe.name,
         title=title,
@@ -89,14 +88,14 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
     )
 
 
-def _training(trained: Finished, model: SentimentClassifier, reviews: Reviews) -> record.Training:
+def _training(trained: Finished, subject: Subject, reviews: Reviews) -> record.Training:
     lost = trained.diverged is not None
     return record.Training(
         seed=trained.seed,
         epochs=tuple(map(_finite_epoch, trained.epochs)),
         seconds=trained.seconds,
         diverged=trained.diverged,
-        measured=None if lost else _measured(trained, model, reviews),
+        measured=None if lost else _measured(trained, subject, reviews),
     )
 
 
@@ -108,9 +107,9 @@ def _finite_epoch(epoch: record.Epoch) -> record.Epoch:
     return record.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
 
 
-def _measured(trained: Finished, model: SentimentClassifier, reviews: Reviews) -> record.Measured:
+def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> record.Measured:
     train, test = reviews.train, reviews.test
-    fresh = training.create_state(model, optax.identity(), trained.seed).params
+    fresh = training.create_state(subject.model, optax.identity(), trained.seed).params
     return record.Measured(
         train_accuracy=evaluation.accuracy(trained.train_logits_N, train.label_N),
         test_accuracy=evaluation.accuracy(trained.test_logits_N, test.label_N),
@@ -118,8 +117,8 @@ def _measured(trained: Finished, model: SentimentClassifier, reviews: Reviews) -
         test_loss=evaluation.log_loss(trained.test_logits_N, test.label_N),
         first_fit_accuracy=trained.first_fit_accuracy,
         calibration=evaluation.calibration(trained.test_logits_N, test.label_N),
-        fresh=memory.memory_curves(model, fresh, test.ids_NT),
-        trained=memory.memory_curves(model, trained.params, test.ids_NT),
+        fresh=memory.memory_curves(subject.still, fresh, test.ids_NT),
+        trained=memory.memory_curves(subject.still, trained.params, test.ids_NT),
     )
 
 
@@ -152,7 +151,7 @@ def _sample(
 ) -> record.Sample:
     """The notebook's reviews, read by two of the recipes."""
     shown = _shown(subjects)
-    models = {titles[s.name]: (s.model, s.finite()[seed].params) for s, seed in shown}
+    models = {titles[s.name]: (s.still, s.finite()[seed].params) for s, seed in shown}
     printed = notebook.TITLES if reviews.comparable else {}
     return record.Sample(
         shown=tuple((subject.name, seed) for subject, seed in shown),

@@ -50,6 +50,13 @@ class Subject:
     trained: Sequence[Finished]
 
     @property
+    def still(self) -> SentimentClassifier:
+        """The model without what acts in training or before: recipes then share programs."""
+        return self.model.clone(
+            dropout=0.0, recurrent_dropout=0.0, recurrent_init="own", recurrent_gain=1.0
+        )
+
+    @property
     def name(self) -> str:
         return self.recipe.name
 

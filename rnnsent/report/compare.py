@@ -103,7 +103,8 @@ def _reading(record: Record) -> Iterator[Block]:
     if seeds == 1:
         spread = "One seed each: another one can differ by more than the recipes do. "
     yield Note(
-        f"{record.data.test_title}. {spread}An epoch's seconds leave out the first, which compiles, where there are others."
+        f"{record.data.test_title}. {spread}An epoch's seconds leave out the first, which "
+        "compiles, where there are others."
     )
 
 
