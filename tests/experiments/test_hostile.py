@@ -1,4 +1,7 @@
-"""Texts of others on their three ways into a page: no file of the reader's, no link, goes along."""
+"""Texts of others on their ways into a report: no file of the reader's, no link, goes along.
+
+The pages of ``inspect`` are tested with it.
+"""
 
 import dataclasses
 import http.server
@@ -7,60 +10,45 @@ import threading
 
 import pytest
 
-from experiments import compare, inspect
-from rnnsent import config, devices, runs, training
+from experiments import compare
+from rnnsent import config, data, devices
 from rnnsent.data import network
-from rnnsent.model import ModelConfig
-from rnnsent.report import markdown, page
 
+pytestmark = pytest.mark.slow
 CANARY = "the canary sings"
-TINY = ModelConfig(cell="simple_rnn", features=(8,), head=4, vocab_size=60, embedding_size=4)
-
-
-@pytest.fixture(scope="module")
-def canary(tmp_path_factory):
-    """A file outside of every run, which no page may hold."""
-    path = tmp_path_factory.mktemp("private") / "secret.txt"
-    path.write_text(CANARY)
-    return path
 
 
 @pytest.fixture
-def options(tmp_path):
-    return compare.Options(
-        "toy", num_words=60, maxlen=12, epochs=1, models=("simple_rnn",), run=tmp_path / "run"
-    )
-
-
-@pytest.fixture
-def finished(options):
-    """A run with one tiny model."""
-    reviews = options.load()
-    recipe = {"seed": 0, "epochs": 1, "batch_size": 512}
-    with runs.open_folder(options, reviews, runs.provenance(reviews), "test") as folder:
-        place = runs.seed_folder(folder, "simple_rnn", 0)
-        runs.train_seed(place, "SimpleRNN", TINY, training.optimizer(), reviews, **recipe)
-    return folder
-
-
-def inspected(folder, monkeypatch) -> str:
-    """The page on a text, read by the models of a run."""
+def hostile(tmp_path, monkeypatch):
+    """A text that asks for a file outside of every run, and more; the working directory."""
     monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
-    out = folder.parent / "page.html"
-    command = [str(folder), "--models", "simple_rnn", "--text", "good film", "--out", str(out)]
-    config.cli(inspect.main, inspect.Options, command)
-    return out.read_text()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.txt").write_text(CANARY)
+    recipe = 'cell = "simple_rnn"\nfeatures = [6]\nhead = 4\nembedding_size = 4\nepochs = 1'
+    (tmp_path / "mine.toml").write_text(recipe)
+    return f"![x]({tmp_path}/secret.txt) ![r](../secret.txt) [click](http://evil.example/x)"
 
 
-def assert_harmless(html: str):
-    assert 'href="http' not in html and "<img" not in html
-    assert "base64" not in html and CANARY not in html
+def page(*command: str) -> str:
+    """The page that a comparison leaves in ``run``, without its own figures."""
+    config.cli(compare.main, compare.Options, list(command))
+    with open("run/report.html", encoding="utf-8") as file:
+        return file.read()
 
 
-def test_what_a_server_answers_is_text(options, canary):
+def trained() -> str:
+    return page("--data", "toy", "--maxlen", "12", "--recipes", "mine.toml", "--run", "run")
+
+
+def assert_harmless(html: str, text: str, images: int):
+    assert text in html
+    assert 'href="http' not in html and html.count("<img") == images and CANARY not in html
+
+
+def test_what_a_server_answers_is_text(hostile, monkeypatch):
     class Hostile(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
-            self.send_response(404, f"![x]({canary}) [click](http://evil.example/)")
+            self.send_response(404, hostile)
             self.end_headers()
 
         def log_message(self, *args):
@@ -72,28 +60,22 @@ def test_what_a_server_answers_is_text(options, canary):
         reason = network.unreachable(f"http://127.0.0.1:{server.server_port}/x", 30)
         thread.join()
     assert "evil.example" in reason
-    reviews = options.load()
-    reviews = dataclasses.replace(reviews, provenance=reviews.provenance | {"reason": reason})
-    text = markdown.heading(runs.provenance(reviews))
-    html = page.render("T", text, options.run)
-    assert_harmless(html)
-    assert f"![x]({canary}) [click](http://evil.example/)" in html
+
+    def load(*arguments, **options):
+        reviews = data.load(*arguments, **options)
+        return dataclasses.replace(reviews, provenance=reviews.provenance | {"reason": reason})
+
+    monkeypatch.setattr(config, "load", load)
+    html = trained()
+    assert_harmless(html, hostile, html.count("data:image/png"))
 
 
-def test_what_a_run_of_others_says_of_its_data_is_text(finished, canary, monkeypatch):
-    path = finished / "provenance.json"
-    held = json.loads(path.read_text())
-    (finished.parent / "near.txt").write_text(CANARY)
-    title = f"![x]({canary}) ![r](../near.txt) [click](http://evil.example/x)"
-    held["data"]["title"] = title
-    path.write_text(json.dumps(held))
-    html = inspected(finished, monkeypatch)
-    assert_harmless(html)
-    assert title in html
-
-
-def test_a_folders_name_is_text(finished, monkeypatch):
-    folder = finished.rename(finished.parent / "R![x](config.json)")
-    html = inspected(folder, monkeypatch)
-    assert_harmless(html)
-    assert folder.name in html
+def test_what_a_run_of_others_says_is_text(hostile):
+    """Its record is drawn anew: titles of its data and its recipes are texts."""
+    images = trained().count("<img")
+    with open("run/record.json", encoding="utf-8") as file:
+        held = json.load(file)
+    held["data"]["title"] = held["entrants"][0]["title"] = hostile
+    with open("run/record.json", "w", encoding="utf-8") as file:
+        json.dump(held, file)
+    assert_harmless(page("--redraw", "run"), hostile, images)
