@@ -230,8 +230,8 @@ def find(name: str) -> type[Cell]:
     module, _, attribute = name.partition(":")
     try:
         cell = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # a user's module may fail in any way as it is imported
-        why = f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way
+        why = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"There is no cell {name!r} ({why}). {advice}") from error
     if not (inspect.isclass(cell) and issubclass(cell, Cell)):
         raise UserError(f"{name} is no subclass of rnnsent.cells.Cell. {advice}")

@@ -36,7 +36,7 @@ FENCED = {
     "tensorflow_datasets": ("data",),
     "matplotlib": ("report",),
     "jinja2": ("report",),
-    "markdown_it": ("report",),
+    "markdown_it": (),
     "sklearn": ("evaluation", "baseline"),
     "torch": ("benchmark",),
     "keras": ("benchmark",),

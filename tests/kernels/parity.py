@@ -1,109 +1,105 @@
-"""One layer's value and every gradient, by any implementation and by the float64 loop."""
+"""One layer's value and every gradient, by any implementation and step by step."""
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import reference
-from jax.experimental import rnn
 
-from rnnsent import cells, recurrence
-from rnnsent.kernels import cudnn
+from rnnsent import recurrence
+from rnnsent.recurrence import Recurrent, scan
 
-B, T, E, H = 5, 21, 3, 12
+B, T, E, H = 4, 11, 3, 5
 
 
 class Case(NamedTuple):
-    """What one layer is run with; ``dy_BTH`` and ``dcarry`` are the loss's weights."""
+    """What a layer is run with; its carry is not zero."""
 
-    params: cells.Params
-    carry: cells.Carry
-    x_BTE: np.ndarray
-    mask_BT: np.ndarray | None
-    dy_BTH: np.ndarray
-    dcarry: cells.Carry
+    step: Any
+    params: Any
+    carry: Any
+    x_BTE: Any
 
 
-def case(cell_type, mask_BT, zero_carry: bool = False) -> Case:
-    generator = np.random.default_rng(0)
-
-    def normal(*shape):
-        return generator.standard_normal(shape, np.float32)
-
-    cell = cell_type(H)
-    variables = cell.init(
-        jax.random.key(1), cell.initialize_carry(None, (B, E)), jnp.zeros((B, E))
-    )["params"]
-    carry, dcarry = (tuple(normal(B, H) for _ in range(cell.carry_size)) for _ in range(2))
-    if zero_carry:
-        carry, dcarry = jax.tree.map(np.zeros_like, (carry, dcarry))
-    return Case(variables, carry, normal(B, T, E), mask_BT, normal(B, T, H), dcarry)
+def normal(seed: int, *shape: int) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32))
 
 
-def value_and_grads(cell_type, implementation: str):
-    """A compiled function of a case: (final carry, outputs), and the gradients of
-    (params, carry, x_BTE)."""
-
-    def loss(params, carry, x_BTE, mask_BT, dy_BTH, dcarry):
-        final, y_BTH = recurrence.scan(
-            cell_type.step, params, carry, x_BTE, mask_BT, implementation=implementation
-        )
-        parts = jax.tree.map(lambda a, weight: (a * weight).sum(), (y_BTH, final), (dy_BTH, dcarry))
-        return sum(jax.tree.leaves(parts)), (final, y_BTH)
-
-    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
-
-    def outputs_and_grads(case: Case):
-        (_, outputs), grads = run(*case)
-        return outputs, grads
-
-    return outputs_and_grads
-
-
-def by_loop(case: Case):
-    """The outputs of an LSTM that starts at zero, and the gradients of params and inputs."""
-    params, x_BTE, dy_BTH = jax.tree.map(
-        lambda a: np.asarray(a, np.float64), (case.params, case.x_BTE, case.dy_BTH)
+@functools.cache
+def case(cell_type, rows: int = B, steps: int = T, width: int = H) -> Case:
+    """A cell's layer as the model runs it, from a random carry."""
+    x_BTE, model = normal(0, rows, steps, E), Recurrent([cell_type(width)])
+    variables = model.init(jax.random.key(1), normal(0, 1, 1, E))
+    (layer,) = model.bind(variables).layers(x_BTE)
+    carry = tuple(
+        normal(2 + i, *a.shape) / 2 if is_float(a) else a + 3 for i, a in enumerate(layer.carry)
     )
-    x_BTE = x_BTE * case.mask_BT[..., None]
-    y_BTH, kept = reference.layer("lstm", params, x_BTE, case.mask_BT)
-    return y_BTH, reference.layer_backward("lstm", params, x_BTE, case.mask_BT, kept, dy_BTH)
+    return Case(layer.step, layer.params, carry, x_BTE)
 
 
-def assert_forward(a, b):
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=5e-6, rtol=0), a, b)
+def is_float(a) -> bool:
+    return jnp.issubdtype(jnp.result_type(a), jnp.inexact)
 
 
-def assert_grads(a, b):
-    """Each leaf to 1e-5 of its largest entry."""
-
-    def close(x, y):
-        scale = np.abs(y).max(initial=0)
-        np.testing.assert_allclose(x, y, atol=1e-5 * scale, rtol=0)
-
-    jax.tree.map(close, a, b)
+def loss_of(final, y_BTH):
+    """A loss in which every output and every float of the final carry counts, each differently."""
+    weights = jnp.arange(1, y_BTH.size + 1).reshape(y_BTH.shape) / max(y_BTH.size, 1)
+    return (weights * y_BTH**2).sum() + sum((a**3).sum() for a in final if is_float(a))
 
 
-def assert_same(a, b):
-    jax.tree.map(np.testing.assert_array_equal, a, b)
+@functools.cache  # compiled once for all kinds of masks
+def compiled(step, level, options):
+    def loss(params, carry, x_BTE, mask):
+        out = scan(step, params, carry, x_BTE, mask, **dict(options))
+        return loss_of(*out), out
+
+    # Of integers, an index table or a counter, there are gradients of type float0.
+    grad = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True, allow_int=True)
+    return jax.jit(grad, compiler_options=dict(level))
 
 
-def rubbish_in_padding(case: Case) -> Case:
-    rubbish = np.resize(np.float32([7, np.nan, np.inf, -np.inf]), case.x_BTE.shape)
-    return case._replace(x_BTE=np.where(case.mask_BT[..., None], case.x_BTE, rubbish))
+def value_and_grads(case: Case, mask, level: dict | None = None, **options):
+    """(final carry, outputs), and the gradients of all floats of (params, carry, x_BTE).
+
+    ``level`` are the compiler's options, by default those of the suite.
+    """
+    step, *arrays = case
+    run = compiled(step, tuple((level or {}).items()), tuple(sorted(options.items())))
+    (_, out), grads = run(*arrays, mask)
+    return out, jax.tree.map(lambda a: a if is_float(a) else None, grads)
 
 
-def _lstm_ref(x_BTE, h_1BH, c_1BH, weights, length_B):
-    sizes = (x_BTE.shape[-1], h_1BH.shape[-1], 1)
-    parts = rnn.unpack_lstm_weights(weights, *sizes, bidirectional=False)
-    return rnn.lstm_ref(x_BTE, h_1BH, c_1BH, *parts, length_B, *sizes, 0.0, False)
+@functools.cache
+def _compiled_loop(step):
+    def run(params, carry, x_BTE, mask_BT):
+        outputs = []
+        for t in range(x_BTE.shape[1]):
+            carry = recurrence.packing.where(mask_BT[:, t], step(params, carry, x_BTE[:, t]), carry)
+            outputs.append(carry[0])
+        return carry, jnp.stack(outputs, 1)
+
+    return jax.jit(run)
 
 
-def _lstm_ref_backward(kept, cotangents):
-    *floats, length_B = kept
-    return jax.vjp(lambda *floats: _lstm_ref(*floats, length_B), *floats)[1](cotangents)
+def loop(case: Case, mask_BT):
+    """Step by step in Python: what the scan must equal."""
+    step, *arrays = case
+    return _compiled_loop(step)(*arrays, mask_BT)
 
 
-# In cuDNN's place: jax's reference of it.
-LSTM_REF = cudnn.Lstm(lambda *arrays: (_lstm_ref(*arrays), arrays), _lstm_ref_backward)
+def assert_close(got, want, atol=2e-6):
+    """Each array to ``atol``, or that share of its largest entry where that is more."""
+
+    def close(a, b):
+        scale = max(1.0, np.abs(b).max(initial=0))
+        np.testing.assert_allclose(a, b, atol=atol * scale, rtol=0)
+
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    jax.tree.map(close, got, want)
+
+
+def assert_same(got, want):
+    """To the bit."""
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    jax.tree.map(np.testing.assert_array_equal, got, want)

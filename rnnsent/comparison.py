@@ -1,7 +1,6 @@
-"""Claims put to the test: criteria that hold or not by a stated rule, and the verdict they give.
+"""Figures of several trainings set against each other: tests, intervals and shares over seeds.
 
-A criterion that the trainings at hand could not decide, whatever they had shown, is neither: it is
-marked as untested and counts for nothing.
+A test answers None where so few figures could not have shown a difference, whatever they were.
 """
 
 import dataclasses
@@ -12,36 +11,21 @@ import numpy as np
 from scipy import stats
 
 SIGNIFICANCE = 0.05
+"""The level of every test."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Criterion:
-    """Something that would have to be true.
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for being several, in the order given (Holm, 1979).
 
-    Attributes:
-      statement: in words.
-      measured: what was found, in words and figures.
-      holds: whether that makes the statement true; None where it could not be tested.
+    The smallest is multiplied by how many there are, the next by one less, and so on; none falls
+    below one that was smaller, none exceeds 1. With all below a level, the chance of even one false
+    alarm among them is below it.
     """
-
-    statement: str
-    measured: str
-    holds: bool | None
-
-
-def verdict(criteria: Sequence[Criterion]) -> str:
-    """``supported`` where all tested criteria hold, ``not supported`` where none does.
-
-    Else ``mixed``; ``not tested`` where less than half of the criteria could be.
-    """
-    if not criteria:
-        raise ValueError("a verdict needs at least one criterion")
-    tested = [criterion.holds for criterion in criteria if criterion.holds is not None]
-    if 2 * len(tested) < len(criteria):
-        return "not tested"
-    if all(tested):
-        return "supported"
-    return "mixed" if any(tested) else "not supported"
+    corrected, highest = [1.0] * len(p_values), 0.0
+    for place, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[i]))
+        corrected[i] = highest
+    return corrected
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,30 +3,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from rnnsent.verdicts import Criterion, compare, prediction_interval, shares, sign, verdict
-
-
-@pytest.mark.parametrize(
-    "holds, expected",
-    [
-        ((True, True), "supported"),
-        ((False, False), "not supported"),
-        ((True, False), "mixed"),
-        ((True, None), "supported"),
-        ((None, False), "not supported"),
-        ((None, True, False), "mixed"),
-        ((None, None), "not tested"),
-        ((True, None, None), "not tested"),
-    ],
-)
-def test_a_verdict_follows_its_rule(holds, expected):
-    assert verdict([Criterion("it is so", "it was", h) for h in holds]) == expected
+from rnnsent.comparison import compare, holm, prediction_interval, shares, sign
 
 
-def test_no_criterion_no_verdict():
-    with pytest.raises(ValueError, match="at least one"):
-        verdict([])
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holms_correction_is_statsmodels(p_values):
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
+
+
+def test_holms_correction_by_hand():
+    assert holm([]) == [] and holm([0.03]) == [0.03]
+    assert holm([0.04, 0.01, 0.03]) == [0.06, 0.03, 0.06]
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_five_seeds_all_higher_are_significant():

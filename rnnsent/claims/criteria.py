@@ -1,53 +1,27 @@
 """The notebook's claims as criteria: what would have to be true, decided from trainings over seeds.
 
-Everything here is computed from finished trainings and what was measured on them; how they are
-trained and measured is ``experiments.claims``'s business.
+A criterion that the trainings at hand could not decide, whatever they had shown, is neither true
+nor false: it is marked as untested and counts for nothing.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+import msgspec
 import numpy as np
 
-from rnnsent import evaluation, notebook
-from rnnsent.model import PRESETS
-from rnnsent.runs import Trained
-from rnnsent.verdicts import Criterion, Shares, compare, prediction_interval, shares, sign
-
-
-@dataclasses.dataclass(frozen=True)
-class Condition:
-    """One way to train: ``epochs`` counts in units of the run's epochs."""
-
-    title: str
-    preset: str
-    recurrent_dropout: float
-    epochs: int = 1
-
-    @property
-    def notebooks(self) -> bool:
-        """Whether the notebook may have trained like this, once or twice."""
-        return self.recurrent_dropout == PRESETS[self.preset].recurrent_dropout
-
-
-CONDITIONS: dict[str, Condition] = {
-    "simple_rnn": Condition("SimpleRNN", "simple_rnn", 0.1),
-    "lstm": Condition("LSTM", "lstm", 0.0),
-    "simple_rnn-twice": Condition("SimpleRNN fitted twice", "simple_rnn", 0.1, epochs=2),
-    "simple_rnn-plain": Condition("SimpleRNN without recurrent dropout", "simple_rnn", 0.0),
-    "lstm-recurrent": Condition("LSTM with recurrent dropout", "lstm", 0.1),
-}
-"""The notebook's two recipes, the rest of the 2 x 2 of cell by recurrent dropout, and the SimpleRNN
-fitted twice, which the notebook's cell numbers suggest."""
+from rnnsent import notebook
+from rnnsent.claims.conditions import CONDITIONS
+from rnnsent.claims.measure import Found
+from rnnsent.comparison import Shares, compare, prediction_interval, shares, sign
+from rnnsent.evaluation import McNemar
+from rnnsent.memory import MemoryCurves
 
 RIVALS = ("simple_rnn-plain", "simple_rnn-twice")
 """What the LSTM's inside is set against: the SimpleRNN trained just like it, and as the notebook's
 most likely was. After one fit with recurrent dropout it often says the same of every review."""
+BEATEN = ("simple_rnn", "simple_rnn-twice")
+"""What the notebook's SimpleRNN may have been, for setting accuracies against each other."""
 
-CHANGED = 10_000
-"""Test reviews that are read again with words masked, replaced or appended: the first of a shuffled
-split. That leaves half a point of doubt in a share, where seeds differ by several."""
 LEARNED = 0.6
 """Test accuracy from which a training counts as having learned: a model at chance says the same of
 every review, which would look steady."""
@@ -57,70 +31,68 @@ TENTH = 10
 """Percent of the confident predictions from which a last sentence can be said to turn them."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """One training, and what was measured on it by ``experiments.claims.measure``."""
+class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that would have to be true.
 
-    trained: Trained
-    measured: Mapping[str, Any]
+    Attributes:
+      statement: in words.
+      measured: what was found, in words and figures.
+      holds: whether that makes the statement true; None where it could not be tested.
+    """
 
-    @property
-    def accuracy(self) -> float:
-        """On all test reviews, in percent."""
-        return 100 * self.trained.result["test_accuracy"]
+    statement: str
+    measured: str
+    holds: bool | None
 
-    @property
-    def learned(self) -> bool:
-        return self.accuracy >= 100 * LEARNED
 
-    @property
-    def epoch_seconds(self) -> float:
-        return float(np.median(self.trained.result["epoch_seconds"]))
+def verdict(criteria: Sequence[Criterion]) -> str:
+    """``supported`` where all tested criteria hold, ``not supported`` where none does.
 
-    def last(self, words: int, what: str) -> float:
-        """``accuracy`` or ``same`` in percent, with only the last words."""
-        return 100 * self.measured["last"][str(words)][what]
-
-    def replaced(self, words: int, what: str) -> float:
-        """Likewise with the first words replaced."""
-        return 100 * self.measured["replaced"][str(words)][what]
-
-    def turned(self, what: str = "share") -> float:
-        """Confident predictions turned by a last sentence, in percent; NaN if there are none."""
-        share = self.measured["flips"][what]
-        return float("nan") if share is None else 100 * share
+    Else ``mixed``; ``not tested`` where less than half of the criteria could be.
+    """
+    if not criteria:
+        raise ValueError("a verdict needs at least one criterion")
+    tested = [criterion.holds for criterion in criteria if criterion.holds is not None]
+    if 2 * len(tested) < len(criteria):
+        return "not tested"
+    if all(tested):
+        return "supported"
+    return "mixed" if any(tested) else "not supported"
 
 
 Results = Mapping[str, Sequence[Found]]
-"""By condition, one per seed, the same seeds in the same order."""
+"""By condition, one per seed, the same seeds in the same order; others may stand beside them."""
+
+Tests = Mapping[str, Sequence[McNemar]]
+"""By condition of ``BEATEN``, per seed: it and the LSTM on the same test reviews."""
 
 
 def criteria(
     found: Results,
-    label_N: np.ndarray,
-    params: Mapping[str, int],
+    tests: Tests,
+    parameters: Mapping[str, int],
     comparable: bool,
 ) -> dict[str, list[Criterion]]:
     """The criteria of each of the notebook's claims.
 
     Args:
       found: all conditions.
-      label_N: of the test reviews.
-      params: number of parameters of ``simple_rnn`` and ``lstm``.
+      tests: of those of ``BEATEN`` against the LSTM.
+      parameters: their number, of ``simple_rnn`` and ``lstm``.
       comparable: whether these are the test reviews of the notebook.
     """
     slower, better, gradients, local, flips = notebook.CLAIMS
     return {
-        slower: _slower(found, params),
-        better: [*_better(found, label_N), *_by_as_much(found, comparable)],
-        gradients: [*_gradients(found), *_reach(found, label_N), *_cells_part(found)],
+        slower: _slower(found, parameters),
+        better: [*_better(found, tests), *_by_as_much(found, comparable)],
+        gradients: [*_gradients(found), *_reach(found), *_cells_part(found)],
         local: _local(found),
         flips: [*_turned_more(found), *_turned(found)],
     }
 
 
-def _slower(found: Results, params: Mapping[str, int]) -> list[Criterion]:
-    seconds = compare(*([f.epoch_seconds for f in found[n]] for n in ("lstm", "simple_rnn")))
+def _slower(found: Results, parameters: Mapping[str, int]) -> list[Criterion]:
+    seconds = compare(*([f.seconds for f in found[n]] for n in ("lstm", "simple_rnn")))
     return [
         Criterion(
             "an epoch of the LSTM takes longer",
@@ -129,28 +101,23 @@ def _slower(found: Results, params: Mapping[str, int]) -> list[Criterion]:
         ),
         Criterion(
             "the LSTM has more parameters",
-            f"{params['lstm']:,} against {params['simple_rnn']:,}",
-            params["lstm"] > params["simple_rnn"],
+            f"{parameters['lstm']:,} against {parameters['simple_rnn']:,}",
+            parameters["lstm"] > parameters["simple_rnn"],
         ),
     ]
 
 
-def _better(found: Results, label_N: np.ndarray) -> list[Criterion]:
+def _better(found: Results, tests: Tests) -> list[Criterion]:
     tested = []
-    for name in ("simple_rnn", "simple_rnn-twice"):
-        right = [
-            [evaluation.correct(f.trained.test_logits_N, label_N) for f in found[n]]
-            for n in (name, "lstm")
-        ]
-        tests = [evaluation.mcnemar(a, b) for a, b in zip(*right, strict=True)]
-        won = sum(t.p_value < 0.05 and t.only_second > t.only_first for t in tests)
+    for name in BEATEN:
+        won = sum(t.p_value < 0.05 and t.only_second > t.only_first for t in tests[name])
         means = [np.mean([f.accuracy for f in found[n]]) for n in ("lstm", name)]
         tested.append(
             Criterion(
                 f"the LSTM is right more often than the {CONDITIONS[name].title} on the same "
                 "reviews, with every seed (McNemar, p < 0.05)",
-                f"{won} of {len(tests)} seeds; means {means[0]:.2f}% and {means[1]:.2f}%",
-                won == len(tests),
+                f"{won} of {len(tests[name])} seeds; means {means[0]:.2f}% and {means[1]:.2f}%",
+                won == len(tests[name]),
             )
         )
     return tested
@@ -168,7 +135,7 @@ def gaps(found: Results, start: str, end: str) -> list[float]:
 
 def _by_as_much(found: Results, comparable: bool) -> list[Criterion]:
     tested, printed = [], printed_gap()
-    for name in ("simple_rnn", "simple_rnn-twice"):
+    for name in BEATEN:
         between = prediction_interval(gaps(found, name, "lstm"))
         said = "one seed" if between is None else f"{between[0]:+.1f} to {between[1]:+.1f} points"
         tested.append(
@@ -183,15 +150,20 @@ def _by_as_much(found: Results, comparable: bool) -> list[Criterion]:
     return tested
 
 
-def vanishing(found: Found, state: str) -> float:
-    """How much of the gradient is left far from the end: median over ``FAR`` by ``NEAR``."""
-    median_D = np.asarray(found.measured[state]["x"])[1]
+def vanishing(curves: MemoryCurves) -> float:
+    """How much of a word's gradient is left far from the end: median over ``FAR`` by ``NEAR``.
+
+    NaN where there is no finite gradient.
+    """
+    median_D = curves.word.median_D
     far = median_D[FAR] if len(median_D) > FAR.start else median_D[-1:]
     return float(np.median(far) / max(np.median(median_D[NEAR]), 1e-30))
 
 
 def _gradients(found: Results) -> list[Criterion]:
-    test = compare(*([vanishing(f, "fresh") for f in found[n]] for n in ("lstm", "simple_rnn")))
+    test = compare(
+        *([vanishing(f.measured.fresh) for f in found[n]] for n in ("lstm", "simple_rnn"))
+    )
     left = f"less of a word's gradient is left {FAR.start} to {FAR.stop} words before the end in "
     at_start = Criterion(
         f"at initialisation, {left}the SimpleRNN than in the LSTM",
@@ -202,7 +174,7 @@ def _gradients(found: Results) -> list[Criterion]:
         at_start,
         *_each(
             found,
-            lambda f: vanishing(f, "trained"),
+            lambda f: vanishing(f.measured.trained),
             f"after training, {left}the {{}} than in the LSTM",
             lower=True,
         ),
@@ -240,19 +212,14 @@ def _each(
 
 def learned(found: Results, name: str) -> list[Found]:
     """The trainings of a condition that learned."""
-    return [f for f in found[name] if f.learned]
+    return [f for f in found[name] if f.test_accuracy >= LEARNED]
 
 
-def _reach(found: Results, label_N: np.ndarray) -> list[Criterion]:
+def _reach(found: Results) -> list[Criterion]:
     """Gradients are a means; what they should bring is a use for words far from the end."""
-
-    def gain(f: Found) -> float:
-        whole = evaluation.accuracy(f.trained.test_logits_N[:CHANGED], label_N[:CHANGED])
-        return 100 * whole - f.last(40, "accuracy")
-
     return _each(
         found,
-        gain,
+        lambda f: 100 * (f.measured.whole - f.measured.last[40].accuracy),
         "what stands more than 40 words before the end raises the {}'s accuracy less than the "
         "LSTM's",
         " points",
@@ -308,26 +275,26 @@ def _local(found: Results) -> list[Criterion]:
     return [
         *_each(
             found,
-            lambda f: f.last(20, "same"),
+            lambda f: 100 * f.measured.last[20].same,
             "with only the last 20 words, the {} keeps its prediction more often than the LSTM",
             "%",
         ),
         *_each(
             found,
-            lambda f: f.replaced(80, "same"),
+            lambda f: 100 * f.measured.replaced[80].same,
             "with its first 80 words replaced by another review's, the {} keeps its prediction "
             "more often than the LSTM",
             "%",
         ),
         *_each(
             found,
-            lambda f: 100 * f.measured["reading"]["turns"]["20"],
+            lambda f: 100 * f.measured.turns[20],
             "the {} still changes sides within the last 20 words more often than the LSTM",
             "%",
         ),
         *_each(
             found,
-            lambda f: f.measured["reading"]["jump"],
+            lambda f: f.measured.jump,
             "the {}'s probability moves more within ten words than the LSTM's",
         ),
     ]
@@ -336,7 +303,7 @@ def _local(found: Results) -> list[Criterion]:
 def _turned_more(found: Results) -> list[Criterion]:
     return _each(
         found,
-        Found.turned,
+        lambda f: f.turned,
         "a last sentence of the opposite sentiment turns the {}'s confident predictions more often "
         "than the LSTM's",
         "%",
@@ -347,8 +314,8 @@ def _turned(found: Results) -> list[Criterion]:
     tested = []
     for name in RIVALS:
         title, rival = CONDITIONS[name].title, learned(found, name)
-        shares_ = [f.turned() for f in rival if f.measured["flips"]["confident"]]
-        test = sign([f.turned() - f.turned("neutral") for f in rival])
+        shares_ = [f.turned for f in rival if f.measured.flips.confident]
+        test = sign([f.turned - f.turned_by_neutral for f in rival])
         tested += [
             Criterion(
                 f"such a sentence turns at least a tenth of the {title}'s confident predictions "

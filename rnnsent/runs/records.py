@@ -154,7 +154,7 @@ class Provenance(msgspec.Struct, frozen=True):
         msgspec.convert(self.data, Data)
 
 
-def write(path: pathlib.Path, content: Any) -> None:
+def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes all of a JSON file or nothing of it; a number that is not finite becomes null."""
     partial = path.with_suffix(path.suffix + ".partial")
     text = msgspec.json.format(msgspec.json.encode(content, enc_hook=_plain), indent=2)
@@ -175,7 +175,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def read(path: pathlib.Path, kind: type[Kind]) -> Kind:
+def read_json(path: pathlib.Path, kind: type[Kind]) -> Kind:
     """The content of a file of a run folder.
 
     Raises:
