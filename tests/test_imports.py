@@ -13,19 +13,19 @@ RANK = {
     name: rank
     for rank, names in enumerate(
         (
-            ("errors", "notebook", "console"),
-            ("data", "cells", "devices"),
-            ("kernels",),
+            ("errors", "notebook", "console", "arrays", "reference"),
+            ("data", "cells", "devices", "kernels", "epochs", "locks", "optimizers"),
             ("recurrence",),
+            ("layers",),
             ("model",),
-            ("interop", "evaluation", "baseline"),
-            ("verdicts",),
+            ("contract", "recipes", "layout", "inference"),
             ("training",),
-            ("checkpoints", "seeds", "locks"),
+            ("interop", "evaluation", "baseline", "comparison"),
             ("analysis",),
-            ("benchmark",),
+            ("memory", "readings"),
+            ("checkpoints", "provenance"),
             ("runs",),
-            ("claims",),
+            ("compare", "claims", "benchmark"),
             ("report",),
             ("config",),
         )

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rnnsent import records
+from rnnsent.runs.records import Provenance
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):
@@ -155,7 +155,7 @@ class Record(msgspec.Struct):
     """``benchmark.json``."""
 
     settings: Settings
-    provenance: records.Provenance
+    provenance: Provenance
     cases: list[Measured]
 
 
