@@ -1,4 +1,4 @@
-"""One review as both models read it: words tinted by attribution, trajectories, a plain remark.
+"""One review as two models read it: words tinted by attribution, trajectories, a plain remark.
 
 python -m experiments.inspect runs/compare-… --review 18037
 python -m experiments.inspect runs/compare-… --text "a wonderful film"
@@ -9,10 +9,13 @@ import pathlib
 
 import numpy as np
 
-from rnnsent import console, data, devices, runs
+from rnnsent import console, data, devices, readings, runs
 from rnnsent.config import RunOptions, cli, require
 from rnnsent.report import cards, page
-from rnnsent.report.markdown import escape
+from rnnsent.report.blocks import Cards, Heading, Paragraph
+
+SOUND = ("sound-simple-rnn", "sound-lstm")
+"""What is shown where a run has both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,40 +28,32 @@ class Options(RunOptions):
     """A review of your own, in quotes."""
     seed: int | None = None
     """Which seed's models read it (default: the first that all of them have)."""
-    models: tuple[str, ...] = ("simple_rnn", "lstm")
-    """One or two of the run's models, by the names of their folders; in a run of the claims those
-    are its conditions, simple_rnn-plain for example."""
+    recipes: tuple[str, ...] = ()
+    """One or two of the run's recipes (default: the two sound ones, else its first two)."""
     out: pathlib.Path | None = None
     """Where the page goes (default: into the run folder)."""
 
     def __post_init__(self):
         one = (self.review is None) != (self.text is None)
         require(one, "Give either --review with a row of the test reviews or --text with words.")
-        require(1 <= len(self.models) <= 2, "--models takes one or two names.")
+        require(len(self.recipes) <= 2, "--recipes takes one or two names.")
 
 
 def main(options: Options) -> None:
     """Shows how a run's models read one review; writes a page and prints the remark."""
     devices.configure()
     folder = options.folder()
-    seed = _seed(folder, options)
+    trainings = _chosen(runs.readable(folder), options)
     name, truth, ids_T, vocabulary = _review(folder, options)
-    words = cards.words(vocabulary, ids_T)
+    words = readings.words(vocabulary, ids_T)
     require(bool(words), "No known word is left of the review. Give a text with words in English.")
-    readings = []
-    for model in options.models:
-        config, _, params = runs.load_params(folder, model, seed)
-        title = runs.read_json(runs.seed_folder(folder, model, seed) / "result.json")["title"]
-        readings.append(cards.read(title, config, params, ids_T))
-    card = cards.card(1, name, truth, words, readings)
-    source = runs.read_json(folder / "provenance.json")["data"]
-    of = f"Models of {escape(folder.name)}, seed {seed}; {escape(source['title'])}."
-    text = f"# {name}\n\n{of}\n\n{page.CARDS}\n"
+    read = []
+    for training in trainings:
+        model, _, params = runs.restore(training, options.cell)
+        read.append(readings.read(training.title, model, params, ids_T))
+    card = cards.card(1, name, truth, words, read)
     path = options.out or folder / f"{name.replace(' ', '-')}.html"
-    try:
-        path.write_text(page.render(name, text, folder, [card]), encoding="utf-8")
-    except OSError as error:
-        require(False, f"Cannot write {path}: {error.strerror}. Choose another place with --out.")
+    _write(path, card, folder, trainings[0].seed)
     print(f"{name} ({card.facts})")
     for model in card.models:
         print(f"{model.title}: {model.said}")
@@ -66,20 +61,32 @@ def main(options: Options) -> None:
     console.say(f"The page is {path}")
 
 
-def _seed(folder: pathlib.Path, options: Options) -> int:
-    """The seed asked for, or the first that all models have, and with numbers if there is one."""
-    held = [set(runs.seeds(folder, model)) for model in options.models]
-    common = set.intersection(*held)
-    names = " and ".join(options.models)
-    there = sorted({path.parents[1].name for path in folder.glob("*/seed-*/result.json")})
-    require(
-        bool(common),
-        f"{folder} holds no finished seed of {names}; it has {', '.join(there) or 'no model'}.",
-    )
-    lost = {s for s in common if any(runs.diverged(folder, m, s) for m in options.models)}
-    seed = min(common - lost or common) if options.seed is None else options.seed
-    require(seed in common, f"{folder} holds no seed {seed} of {names}; it has {sorted(common)}.")
-    return seed
+def _write(path: pathlib.Path, card: cards.Card, folder: pathlib.Path, seed: int) -> None:
+    """The page."""
+    source = runs.data_of(folder)
+    about = Paragraph(f"Models of {folder.name}, seed {seed}; {source['title']}.")
+    html = page.render([Heading(1, card.name), about, Cards([card])], card.name, folder)
+    try:
+        page.replace(path, html.encode("utf-8"))
+    except OSError as error:
+        require(False, f"Cannot write {path}: {error.strerror}. Choose another place with --out.")
+
+
+def _chosen(trainings: list[runs.Training], options: Options) -> list[runs.Training]:
+    """One training of each recipe asked for, all of the same seed."""
+    by_name: dict[str, dict[int, runs.Training]] = {}
+    for training in trainings:
+        by_name.setdefault(training.recipe.name, {})[training.seed] = training
+    default = SOUND if set(SOUND) <= by_name.keys() else tuple(by_name)[:2]
+    names = options.recipes or default
+    unknown = [name for name in names if name not in by_name]
+    there = f"the run has {', '.join(by_name)}"
+    require(not unknown, f"There is no finished recipe {', '.join(unknown)}; {there}.")
+    common = sorted(set.intersection(*(set(by_name[name]) for name in names)))
+    require(bool(common), f"No seed is finished of all of {', '.join(names)}.")
+    seed = common[0] if options.seed is None else options.seed
+    require(seed in common, f"There is no seed {seed} of {', '.join(names)}; there is {common}.")
+    return [by_name[name][seed] for name in names]
 
 
 def _review(
@@ -88,15 +95,11 @@ def _review(
     """Name, label where known, ids (T,) and vocabulary of what is to be read."""
     if options.text is not None:
         vocabulary, encoding = runs.load_vocabulary(folder)
-        return (
-            "your review",
-            None,
-            data.encode_text(options.text, vocabulary, encoding)[0],
-            vocabulary,
-        )
+        ids_1T = data.encode_text(options.text, vocabulary, encoding)
+        return "your review", None, ids_1T[0], vocabulary
     reviews = options.reviews(folder)
     test, row = reviews.test, options.review
-    rows = len(test.names)
+    rows = len(test)
     require(0 <= row < rows, f"--review is {row}; the run has test reviews 0 to {rows - 1:,}.")
     return f"test review {row}", int(test.label_N[row]), test.ids_NT[row], reviews.vocabulary
 

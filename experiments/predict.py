@@ -5,13 +5,15 @@ python -m experiments.predict "a wonderful film"
 
 import dataclasses
 import pathlib
+from collections.abc import Collection
 
 import numpy as np
 import tyro
 
-from rnnsent import data, devices, evaluation, notebook, runs, training
+from rnnsent import data, devices, evaluation, inference, runs
 from rnnsent.config import cli, require
-from rnnsent.report import markdown
+from rnnsent.report import terminal
+from rnnsent.report.blocks import Paragraph, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,34 +23,37 @@ class Options:
     text: tyro.conf.Positional[str]
     """The review, in quotes."""
     run: pathlib.Path | None = None
-    """Run folder of experiments.compare; without it the newest under runs/."""
+    """Run folder; without it the newest under runs/."""
+    cell: tuple[str, ...] = ()
+    """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
 
 
 def main(options: Options) -> None:
     """Prints each model's probability that a review is positive, with a run's trained models."""
     devices.configure()
     folder = options.run or runs.latest(pathlib.Path("runs"))
+    trainings = runs.readable(folder)
     vocabulary, encoding = runs.load_vocabulary(folder)
     ids_1T = data.encode_text(options.text, vocabulary, encoding)
     read = vocabulary.decode(ids_1T[0])
     require(bool(read), "No known word is left of the review. Give a text with words in English.")
     source = runs.data_of(folder)
-    rows = _rows(folder, ids_1T)
-    print(f"Trained on: {source['source']} — {source['title']} ({folder})\nRead as: {read}\n")
-    print(markdown.table(("model", "probability of positive, by seed"), rows))
+    about = f"Trained on: {source['source']} — {source['title']} ({folder})"
+    table = Table(
+        ("model", "probability of positive, by seed"), _rows(trainings, ids_1T, options.cell)
+    )
+    terminal.show([Paragraph(about), Paragraph(f"Read as: {read}"), table])
 
 
-def _rows(folder: pathlib.Path, ids_1T: np.ndarray) -> list[tuple[str, str]]:
+def _rows(
+    trainings: list[runs.Training], ids_1T: np.ndarray, cells: Collection[str]
+) -> list[tuple[str, str]]:
     said = {}
-    for model, seed in runs.readable(folder, notebook.TITLES):
-        value = _probability(folder, model, seed, ids_1T)
-        said.setdefault(notebook.TITLES[model], []).append(f"{value:.3f}")
+    for training in trainings:
+        model, _, params = runs.restore(training, cells)
+        probability = evaluation.probability(inference.predict(model, params, ids_1T))[0]
+        said.setdefault(training.title, []).append(f"{probability:.3f}")
     return [(title, ", ".join(values)) for title, values in said.items()]
-
-
-def _probability(folder: pathlib.Path, model: str, seed: int, ids_1T: np.ndarray) -> float:
-    config, _, params = runs.load_params(folder, model, seed)
-    return float(evaluation.probability(training.predict(config, params, ids_1T))[0])
 
 
 if __name__ == "__main__":

@@ -93,18 +93,14 @@ def integrated_gradients(
 
 
 @functools.partial(jax.jit, static_argnames="model")
-def _path_logits(
-    model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array
-) -> Array:
+def _path_logits(model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array) -> Array:
     """Logits (P,) with the review's embeddings scaled by each position in [0, 1]."""
     bound, x_1TE, mask_PT = _path(model, params, ids_T, position_P)
     return bound.read(position_P[:, None, None] * x_1TE, mask_PT)
 
 
 @functools.partial(jax.jit, static_argnames="model")
-def _path_slopes(
-    model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array
-) -> Array:
+def _path_slopes(model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array) -> Array:
     """Per position, each step's embedding times the gradient there, (P, T)."""
     bound, x_1TE, mask_PT = _path(model, params, ids_T, position_P)
     x_PTE = position_P[:, None, None] * x_1TE
@@ -155,7 +151,9 @@ def _memory_norms(model: SentimentClassifier, params: Any, ids_BT: Array) -> dic
     )(x_BTE, nudges)
     norms = {"x": _norm(grads[0])}
     return norms | {
-        name: _norm(grad) for (name, _), grad in zip(named, grads[1], strict=True) if grad is not None
+        name: _norm(grad)
+        for (name, _), grad in zip(named, grads[1], strict=True)
+        if grad is not None
     }
 
 

@@ -4,7 +4,7 @@ A name ends in its axes, one capital for each:
 
 B rows of a batch, T steps of time, E what enters a layer, H what leaves it, G gates side by side,
 V vocabulary, S seeds, N rows of a dataset, K batches of an epoch, D distance from a row's end,
-P points on a path. A lower-case letter is a part of the axis. Scalars, pytrees and strings are bare.
+P points on a path. A lower-case letter is a part of that axis. Scalars and pytrees are bare.
 """
 
 from collections.abc import Callable

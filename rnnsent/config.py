@@ -1,19 +1,30 @@
 """Options of the experiment scripts, and the one way from a command line to a run."""
 
+import contextlib
 import dataclasses
-import math
+import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import tyro
+from msgspec import Meta
 
-from rnnsent import runs
+from rnnsent import console, recipes, runs, training
 from rnnsent.data import Encoding, Reviews, load
 from rnnsent.errors import UserError
+from rnnsent.recipes import Recipe
+from rnnsent.recurrence import IMPLEMENTATIONS
 
 Options = TypeVar("Options")
+
+QUICK_ROWS = (2_560, 1_024)
+"""Training and test reviews of a quick run."""
+
+QUICK_EPOCHS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +85,9 @@ class RunOptions:
     data_dir: pathlib.Path | None = None
     """Where prepared data is kept; without it $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 
+    cell: tuple[str, ...] = ()
+    """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
+
     def folder(self) -> pathlib.Path:
         """The run's folder."""
         return self.run or runs.latest(pathlib.Path("runs"))
@@ -107,31 +121,174 @@ def check_unique(option: str, values: Sequence[Any]) -> None:
     require(len(set(values)) == len(values), f"--{option} names one value twice.")
 
 
-def check_training(
-    seeds: Sequence[int], epochs: int, batch_size: int, learning_rate: float
-) -> None:
-    """Raises ``UserError`` for values no training can be run with."""
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raises ``UserError`` unless there are seeds and each is a training of its own."""
     check_unique("seeds", seeds)
     require(min(seeds) >= 0, "--seeds must be 0 or above.")
     # A key takes 32 bits of a seed: a larger one would be another seed's training once more.
     require(max(seeds) < 2**31, "--seeds must be below 2,147,483,648.")
-    require(epochs >= 1, f"--epochs is {epochs}; it must be at least 1.")
-    require(batch_size >= 1, f"--batch-size is {batch_size}; it must be at least 1.")
-    finite = 0 < learning_rate < math.inf
-    require(finite, f"--learning-rate is {learning_rate}; it must be above 0 and finite.")
+
+
+def _fields() -> list[tuple[str, Any, dataclasses.Field]]:
+    """Every field of a recipe but its name, as an option that may be left out."""
+    hints = typing.get_type_hints(Recipe, include_extras=True)
+    del hints["name"]
+    return [(name, _option(hint), dataclasses.field(default=None)) for name, hint in hints.items()]
+
+
+def _option(hint: Any) -> Any:
+    """Type and help of the option for a field."""
+    kind = _bare(hint)
+    text = next(one.description for one in hint.__metadata__ if isinstance(one, Meta))
+    if typing.get_origin(kind) is dict:
+        kind, metavar = tuple[str, ...], "NAME=VALUE …"
+    elif typing.get_origin(kind) is tuple:
+        metavar = f"{typing.get_args(kind)[0].__name__.upper()} …"
+    else:
+        choices = typing.get_args(kind)
+        metavar = f"{{{','.join(choices)}}}" if choices else kind.__name__.upper()
+    told = tyro.conf.arg(help=text, metavar=metavar, help_behavior_hint="")
+    return Annotated[kind | None, told]
+
+
+def _bare(hint: Any) -> Any:
+    """A field's type without its constraints."""
+    return typing.get_type_hints(dataclasses.make_dataclass("_", [("x", hint)]))["x"]
+
+
+Changes = dataclasses.make_dataclass("Changes", _fields(), frozen=True)
+Changes.__doc__ = "Fields to set in every recipe that is named; its name then says so."
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(DataOptions):
+    """What is trained, on which reviews, and where it is kept."""
+
+    recipes: tuple[str, ...] = (
+        "notebook-simple-rnn",
+        "notebook-lstm",
+        "sound-simple-rnn",
+        "sound-lstm",
+    )
+    """Shipped recipes by name, or TOML files of your own."""
+    seeds: tuple[int, ...] = (0,)
+    """One training of each recipe per seed; everything random follows from it."""
+    implementation: Literal["auto", *IMPLEMENTATIONS] = "auto"
+    """Of the recurrence; auto: the fastest on this machine."""
+    quick: bool = False
+    """A tiny version: at most 2 epochs on the first 2,560 reviews. Its numbers mean nothing."""
+    out: pathlib.Path = pathlib.Path("runs")
+    """Where run folders are made."""
+    run: pathlib.Path | None = None
+    """Go on with this run folder: what it holds already is not trained again."""
+    redraw: pathlib.Path | None = None
+    """Draw the pages of this run folder anew from its record, and compute nothing."""
+    change: tyro.conf.OmitArgPrefixes[Changes] = Changes()
+
+    def __post_init__(self):
+        check_unique("recipes", self.recipes)
+        check_seeds(self.seeds)
+        self.chosen()
+        runs.check_place(self.out, self.run)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The recipe's fields that are set."""
+        held = {f.name: getattr(self.change, f.name) for f in dataclasses.fields(self.change)}
+        held = {name: value for name, value in held.items() if value is not None}
+        if "cell_options" in held:
+            held["cell_options"] = dict(map(_pair, held["cell_options"]))
+        return held
+
+    def chosen(self, names: Sequence[str] | None = None) -> list[Recipe]:
+        """The recipes named, or these others, as they are to be trained.
+
+        Raises:
+          UserError: if there is no such one, or the options cannot be set in it.
+        """
+        found = [recipes.find(name) for name in names or self.recipes]
+        found = [recipes.changed(recipe, self.changes) for recipe in found]
+        if self.quick:
+            found = [
+                recipes.changed(recipe, {"epochs": min(recipe.epochs, QUICK_EPOCHS)})
+                for recipe in found
+            ]
+        check_unique("recipes", [recipe.folder for recipe in found])
+        return found
+
+    def load(self) -> Reviews:
+        """The reviews these options name; where ``quick``, the first ones."""
+        reviews = super().load()
+        return reviews.first(*QUICK_ROWS) if self.quick else reviews
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """Name and value of ``NAME=VALUE``: a number, true or false, or else a text."""
+    name, equals, value = text.partition("=")
+    require(bool(name and equals), f"--cell-options has {text!r}; expected NAME=VALUE.")
+    try:
+        return name, msgspec.json.decode(value.lower(), type=bool | int | float)
+    except msgspec.DecodeError:
+        return name, value
+
+
+@contextlib.contextmanager
+def progress(
+    run: pathlib.Path, chosen: Sequence[Recipe], seeds: Sequence[int]
+) -> Iterator[runs.Told | None]:
+    """A bar over all trainings that a run folder does not hold yet; yields what `runs.train` calls.
+
+    The work of an epoch is taken to be as the number of recurrent weights.
+    """
+    missing = {recipe.folder: runs.pending(run, recipe, seeds) for recipe in chosen}
+    work = {recipe.folder: recipe.work() for recipe in chosen}
+    total = sum(work[folder] * len(seeds) for folder, seeds in missing.items())
+    if not total:
+        yield None
+        return
+    ended, running = 0.0, (None, 0.0)
+
+    def told(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> None:
+        nonlocal ended, running
+        group = recipe.folder, tuple(seeds)
+        if group != running[0]:
+            ended, running = ended + running[1], (group, work[recipe.folder] * len(seeds))
+        epochs = recipe.epochs * recipe.fits
+        share = (now.epoch - 1 + now.step / now.steps) / epochs
+        tell(ended + share * running[1], _line(recipe, seeds, now), now.step == now.steps)
+
+    with console.whole_progress(total) as tell:
+        count = sum(map(len, missing.values()))
+        console.say(f"To be trained: {count} of {len(chosen) * len(seeds)} trainings.")
+        yield told
+
+
+def _line(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> str:
+    numbers = ", ".join(map(str, seeds))
+    return (
+        f"{recipe.title}, seed {numbers}, epoch {now.epoch}/{recipe.epochs * recipe.fits}: loss "
+        f"{now.loss:.4f}, accuracy {now.accuracy:.4f}, {now.rows / now.seconds:,.0f} reviews/s"
+    )
 
 
 def cli(main: Callable[[Options], None], options: type[Options], argv: list[str] | None = None):
     """Parses the command line into ``options`` and runs ``main``.
 
     A mistake of the user's ends with its message on stderr and exit code 2, an interruption with
-    130; neither shows a traceback.
+    130; neither shows a traceback. Where nobody reads the output any more, it ends with code 1.
     """
+    module = sys.modules[main.__module__].__spec__
+    prog = f"python -m {module.name}" if module else None
     try:
-        main(tyro.cli(options, args=argv, description=main.__doc__))
+        main(tyro.cli(options, prog=prog, args=argv, description=main.__doc__))
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+    except BrokenPipeError:
+        # What is still buffered would fail once more as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None

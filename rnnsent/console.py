@@ -2,14 +2,11 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-_MEANS = "loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.4f}"
-_RATE = "{task.fields[rate]:>7,.0f} reviews/s"
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 
 def say(text: str) -> None:
@@ -27,48 +24,46 @@ def bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def training_progress(
-    title: str, console: Console | None = None
-) -> Iterator[Callable[[Any], None]]:
-    """A bar over all epochs of one training; yields the callback for ``training.fit``.
+def whole_progress(
+    total: float, console: Console | None = None
+) -> Iterator[Callable[[float, str, bool], None]]:
+    """A bar over all of some work, with the time left.
 
-    Where stderr is no terminal, it says one line per epoch instead.
+    Where stderr is no terminal, it says a line at each end of a part instead.
+
+    Args:
+      total: the work, in any unit.
+      console: where to draw.
+
+    Yields:
+      A function that is told the work done, what is done just now, and whether a part has ended.
     """
     console = console or Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda now: _line(title, now)
-        return
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        TextColumn(_MEANS),
-        TextColumn(_RATE),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=None, loss=float("nan"), accuracy=float("nan"), rate=0.0)
-        first = None
+    started = time.perf_counter()
 
-        def update(now):
-            nonlocal first
-            first = now.epoch if first is None else first
-            bar.update(
-                task,
-                description=f"{title} epoch {now.epoch}/{now.epochs} step {now.step}/{now.steps}",
-                total=(now.epochs - first + 1) * now.steps,
-                completed=(now.epoch - first) * now.steps + now.step,
-                loss=now.loss,
-                accuracy=now.accuracy,
-                rate=now.rows / now.seconds,
-            )
+    def left(done: float) -> str:
+        spent = time.perf_counter() - started
+        return duration(spent * (total - done) / done) if done else "?"
+
+    if not console.is_terminal:
+
+        def line(done: float, text: str, ended: bool) -> None:
+            if ended:
+                say(f"{text}; {done / total:.0%} done, {left(done)} left")
+
+        yield line
+        return
+    left_column = TextColumn("{task.fields[left]} left")
+    columns = (BarColumn(20), TaskProgressColumn(), TimeElapsedColumn(), left_column)
+    with Progress(*columns, TextColumn("{task.description}", markup=False), console=console) as bar:
+        task = bar.add_task("starting", total=total, left="?")
+
+        def update(done: float, text: str, ended: bool) -> None:
+            bar.update(task, completed=done, description=text, left=left(done))
 
         yield update
 
 
-def _line(title: str, now: Any) -> None:
-    if now.step == now.steps:
-        say(
-            f"{title} epoch {now.epoch}/{now.epochs}: loss {now.loss:.4f}, accuracy "
-            f"{now.accuracy:.4f}, {now.seconds:.1f} s, {now.rows / now.seconds:,.0f} reviews/s"
-        )
+def duration(seconds: float) -> str:
+    """A duration as one says it, in seconds or minutes."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,12 +1,39 @@
-"""How an epoch's rows are laid out: over batches, devices and micro-batches."""
+"""Reviews as training takes them, and how an epoch's are laid out over batches and devices."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rnnsent.arrays import Array
+from rnnsent.data import lengths, pack_rows
 from rnnsent.model import SentimentClassifier, init
+
+
+class Rows(NamedTuple):
+    """Reviews: token ids (N, T) with the real ones first, int32; how many; 1 = positive."""
+
+    ids_NT: Array
+    length_N: Array
+    label_N: Array
+
+    @classmethod
+    def of(cls, ids_NT: np.ndarray, label_N: np.ndarray) -> "Rows":
+        """Rows of any padding; a masked step keeps the carry, so only the order of ids counts."""
+        packed_NT = pack_rows(np.asarray(ids_NT))
+        return cls(packed_NT, lengths(packed_NT), np.asarray(label_N))
+
+
+class Batch(NamedTuple):
+    """Rows of one step: ids (B, T), lengths, labels; weight 1, or 0 for a row that only fills the
+    batch; and each row's number in the whole batch, of which this may be a part."""
+
+    ids_BT: Array
+    length_B: Array
+    label_B: Array
+    weight_B: Array
+    rows_B: Array
 
 
 class Plan(NamedTuple):

@@ -11,7 +11,7 @@ from flax.linen.initializers import glorot_uniform, orthogonal
 
 from rnnsent import cells
 from rnnsent.arrays import Array, Carry
-from rnnsent.recurrence import Recurrent
+from rnnsent.layers import Recurrent
 
 
 def _embedding_init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
@@ -102,7 +102,7 @@ class SentimentClassifier(nn.Module):
         return self.embedding(ids_BT), ids_BT != 0 if mask is None else mask
 
     def read(self, x_BTE: Array, mask: Array | None = None, **options: Any) -> Array:
-        """Logits (B,) of embedded reviews; ``options`` as :class:`Recurrent` takes them."""
+        """Logits (B,) of embedded reviews; ``options`` as ``Recurrent.__call__`` takes them."""
         carry, _ = self.recurrent(x_BTE, mask, sequences=False, **options)
         return self.classify(carry[0])
 

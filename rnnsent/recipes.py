@@ -17,13 +17,14 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import jax
 import msgspec
 import optax
 from msgspec import Meta
 
 from rnnsent import optimizers
 from rnnsent.errors import UserError
-from rnnsent.model import SentimentClassifier
+from rnnsent.model import SentimentClassifier, init
 
 Scalar = bool | int | float | str
 Width = Annotated[int, Meta(ge=1)]
@@ -148,6 +149,20 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Optimizer steps of a whole training on ``rows`` reviews."""
         return math.ceil(rows / self.batch(rows)) * self.epochs * self.fits
 
+    def work(self) -> int:
+        """Of a training, for setting recipes beside one another: recurrent weights times epochs.
+
+        Raises:
+          UserError: if there is no such cell, or the layers cannot be made of it.
+        """
+        model = self.classifier(vocab_size=1)
+        try:
+            params = jax.eval_shape(lambda: init(model, jax.random.key(0)))
+        except ValueError as error:  # for example an identity that is not square
+            raise UserError(f"{self.name}: {error}.") from error
+        layers = [layer for name, layer in params.items() if name.startswith("layer_")]
+        return sum(leaf.size for leaf in jax.tree.leaves(layers)) * self.epochs * self.fits
+
     @property
     def shipped(self) -> bool:
         """Whether this is the shipped recipe of its name, nothing changed."""
@@ -161,7 +176,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def folder(self) -> str:
         """A file name of its own: the recipe's name where that is safe on every system."""
-        safe = re.sub(r"[^a-z0-9_+=,-]", "_", self.name)[:80]
+        safe = re.sub(r"[^a-z0-9_+=,.-]|\.(?![0-9])|^\.", "_", self.name)[:80]
         if safe == self.name and safe not in _TAKEN:
             return safe
         return f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"

@@ -10,12 +10,9 @@ gradient is the same for any number of devices and any micro-batch but for round
 turn a training's path all the same: the accuracies of one seed belong to one machine.
 """
 
-import dataclasses
 import functools
-import math
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,14 +23,10 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from rnnsent.arrays import Array
-from rnnsent.data import lengths, pack_rows
 from rnnsent.devices import ROWS, SEEDS, mesh
-from rnnsent.layout import Plan, default_micro_batch, epoch_order, plan
+from rnnsent.epochs import Progress, Totals, run_epochs
+from rnnsent.layout import Batch, Plan, Rows, default_micro_batch, epoch_order, plan
 from rnnsent.model import SentimentClassifier, init
-
-STEPS_PER_DISPATCH = 7
-"""About how many training steps go to the devices at once: enough to hide the dispatch, few enough
-for the progress to move."""
 
 INITIAL, DROPOUT, ORDER = range(3)
 """The streams of randomness that a training draws from its seed's key."""
@@ -48,7 +41,7 @@ class TrainState(struct.PyTreeNode):
       opt_state: the optimizer's.
       key: the run's PRNG key; never changes.
       scratch: memory that one backward pass hands on to the next, or None; see
-        :class:`rnnsent.recurrence.Recurrent`. No result depends on it.
+        :class:`rnnsent.layers.Recurrent`. No result depends on it.
     """
 
     step: Array
@@ -56,66 +49,6 @@ class TrainState(struct.PyTreeNode):
     opt_state: Any
     key: Array
     scratch: Any = None
-
-
-class Rows(NamedTuple):
-    """Reviews: token ids (N, T) with the real ones first, int32; how many; 1 = positive."""
-
-    ids_NT: Array
-    length_N: Array
-    label_N: Array
-
-    @classmethod
-    def of(cls, ids_NT: np.ndarray, label_N: np.ndarray) -> "Rows":
-        """Rows of any padding; a masked step keeps the carry, so only the order of ids counts."""
-        packed_NT = pack_rows(np.asarray(ids_NT))
-        return cls(packed_NT, lengths(packed_NT), np.asarray(label_N))
-
-
-class Batch(NamedTuple):
-    """Rows of one step: ids (B, T), lengths, labels; weight 1, or 0 for a row that only fills the
-    batch; and each row's number in the whole batch, of which this may be a part."""
-
-    ids_BT: Array
-    length_B: Array
-    label_B: Array
-    weight_B: Array
-    rows_B: Array
-
-
-class Totals(NamedTuple):
-    """Weighted sums over reviews, divided once, by ``weight``."""
-
-    loss: Array
-    correct: Array
-    weight: Array
-
-    @classmethod
-    def zero(cls) -> "Totals":
-        return cls(*(jnp.zeros(()),) * 3)
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """What a running epoch has come to.
-
-    Attributes:
-      epoch: its number, from 1, of ``epochs``.
-      step: steps done, of ``steps``.
-      loss: mean over the rows so far, in nats, with dropout on.
-      accuracy: likewise, a share.
-      rows: reviews so far.
-      seconds: since the epoch began; of all seeds that train together.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    rows: int
-    seconds: float
 
 
 def create_state(
@@ -161,7 +94,7 @@ def gradients(
 
     One micro-batch of rows after another: rows of similar length go together, as a micro-batch
     takes as many steps as its longest row. ``B`` must be a multiple of ``micro_batch``, which is B
-    where None. Of ``scratch`` among the variables the last use is returned, in its gradient's place.
+    where None. In the place of a gradient of ``scratch`` stands that memory, as last used.
     """
     by_length_B = jnp.argsort(batch.length_B)
     size = micro_batch or len(batch.label_B)
@@ -401,66 +334,3 @@ def _orders(key_S: Array, epoch: int, count: int, layout: Plan) -> Array:
         return epoch_order(jax.random.fold_in(key, ORDER), epoch, count, layout)
 
     return jax.vmap(order)(key_S)
-
-
-def run_epochs(
-    order: Callable,
-    advance: Callable,
-    states: Any,
-    epochs: range,
-    steps: int,
-    progress: Callable | None,
-) -> tuple[Any, list[list[Progress]]]:
-    """Runs epochs of some steps each, reporting progress.
-
-    Every epoch takes one ``order(states, epoch)``, which ``advance(states, order, start, stop)``
-    trains on, some steps at a time. An epoch in which no seed's loss is finite is the last one, for
-    no later step brings it back.
-
-    Returns:
-      The states after the last step and, per epoch, the progress of every seed at its end.
-    """
-    history = []
-    for epoch in epochs:
-        meter = _Meter(epoch + 1, epochs.stop, steps, progress)
-        taken = order(states, epoch)
-        for start in range(0, steps, STEPS_PER_DISPATCH):
-            stop = min(start + STEPS_PER_DISPATCH, steps)
-            states, totals = advance(states, taken, start, stop)
-            meter.add(stop, totals)
-        history.append(meter.end())
-        if not any(math.isfinite(now.loss) for now in history[-1]):
-            break
-    return states, history
-
-
-class _Meter:
-    """Running means of one epoch, read one dispatch late so that the devices never wait for us."""
-
-    def __init__(self, epoch, epochs, steps, progress):
-        self.at = {"epoch": epoch, "epochs": epochs, "steps": steps}
-        self.progress = progress
-        self.started = time.perf_counter()
-        self.sums = Totals(0, 0, 0)
-        self.pending = None
-
-    def add(self, step: int, totals: Totals) -> None:
-        if self.pending:
-            self._read()
-        self.pending = (step, totals)
-
-    def end(self) -> list[Progress]:
-        self._read()
-        return [self._now(each) for each in zip(*self.sums, strict=True)]
-
-    def _read(self) -> None:
-        step, totals = self.pending
-        new = [np.atleast_1d(np.asarray(total, float)) for total in totals]  # waits for the devices
-        self.sums = Totals(*(old + each for old, each in zip(self.sums, new, strict=True)))
-        self.at |= {"step": step, "seconds": time.perf_counter() - self.started}
-        if self.progress:
-            self.progress(self._now([each.sum() for each in self.sums]))
-
-    def _now(self, sums) -> Progress:
-        loss, correct, weight = map(float, sums)
-        return Progress(**self.at, loss=loss / weight, accuracy=correct / weight, rows=int(weight))

@@ -13,7 +13,7 @@ RANK = {
     name: rank
     for rank, names in enumerate(
         (
-            ("errors", "timing", "notebook", "console"),
+            ("errors", "notebook", "console"),
             ("data", "cells", "devices"),
             ("kernels",),
             ("recurrence",),
@@ -22,8 +22,8 @@ RANK = {
             ("verdicts",),
             ("training",),
             ("checkpoints", "seeds", "locks"),
-            ("analysis", "costs"),
-            ("peers",),
+            ("analysis",),
+            ("benchmark",),
             ("runs",),
             ("claims",),
             ("report",),
@@ -36,11 +36,11 @@ FENCED = {
     "tensorflow_datasets": ("data",),
     "matplotlib": ("report",),
     "jinja2": ("report",),
-    "markdown_it": ("report",),
+    "markdown_it": (),
     "sklearn": ("evaluation", "baseline"),
-    "torch": ("peers",),
-    "keras": ("peers",),
-    "tensorflow": ("peers",),
+    "torch": ("benchmark",),
+    "keras": ("benchmark",),
+    "tensorflow": ("benchmark",),
 }
 
 
@@ -83,7 +83,7 @@ def test_nothing_heavy_and_no_backend_at_import():
     modules = [
         "rnnsent." + ".".join(p.relative_to(PACKAGE).with_suffix("").parts)
         for p in FILES
-        if unit(p) != "peers" and p.name not in ("__init__.py", "builder.py")
+        if unit(p) != "benchmark" and p.name not in ("__init__.py", "builder.py")
     ]
     script = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"

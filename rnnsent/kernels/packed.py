@@ -58,8 +58,12 @@ def scan(
     if mask.ndim == 2:
         x_BT, length_B = packing.pack(x_BT, mask_BT)
     first_BH = carry[0]
-    carry, y_TBH = _scan(step, sequences, params, carry, packing.time_first(x_BT), length_B, scratch)
-    return carry, packing.unpack(packing.time_first(y_TBH), first_BH, mask_BT) if sequences else None
+    carry, y_TBH = _scan(
+        step, sequences, params, carry, packing.time_first(x_BT), length_B, scratch
+    )
+    return carry, packing.unpack(
+        packing.time_first(y_TBH), first_BH, mask_BT
+    ) if sequences else None
 
 
 def scratch(step: Step, params: Params, carry: Carry, x_BT: Tree) -> Tree:

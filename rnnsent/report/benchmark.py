@@ -5,13 +5,13 @@ A record is what ``benchmark.json`` holds, so a page can be written again withou
 
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
-from rnnsent import timing
-from rnnsent.peers import SUBJECTS
-from rnnsent.peers.measure import TASKS
+from rnnsent.benchmark import SUBJECTS, clock
+from rnnsent.benchmark.case import PLAIN
+from rnnsent.benchmark.measure import TASKS
+from rnnsent.benchmark.record import Floor, Measured, Record
 from rnnsent.report import speed
 from rnnsent.report.markdown import escape
 
@@ -45,17 +45,18 @@ def title_of(name: str) -> str:
     return SUBJECTS[name].title if name in SUBJECTS else escape(name)
 
 
-def write(record: dict[str, Any], folder: pathlib.Path) -> str:
+def write(record: Record, folder: pathlib.Path) -> str:
     """Writes ``benchmark.md`` and the figures beside it; returns the page's text."""
     page = [_heading(record)]
-    if peers := [case for case in record["cases"] if case["study"] == "peers"]:
-        page += _peers(peers, folder)
-    if packed := [case for case in record["cases"] if case["study"] == "packing"]:
+    for study in ("peers", "implementations"):
+        if compared := [case for case in record.cases if case.study == study]:
+            page += _compared(compared, folder, study)
+    if packed := [case for case in record.cases if case.study == "packing"]:
         page += _packing(packed)
     for study, unit in UNITS.items():
-        if swept := [case for case in record["cases"] if case["study"] == study]:
+        if swept := [case for case in record.cases if case.study == study]:
             page += _sweep(swept, unit, folder / f"scaling-{study}.png")
-    page.append(_setup(record["cases"]))
+    page.append(_setup(record.cases))
     text = "\n\n".join(page) + "\n"
     (folder / "benchmark.md").write_text(text, encoding="utf-8")
     return text
@@ -74,76 +75,74 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _heading(record: dict[str, Any]) -> str:
-    provenance, settings = record["provenance"], record["settings"]
-    versions = provenance["versions"] | {
+def _heading(record: Record) -> str:
+    provenance, settings = record.provenance, record.settings
+    versions = provenance.versions | {
         package: version
-        for case in record["cases"]
-        for result in case["results"].values()
-        for package, version in result.get("versions", {}).items()
+        for case in record.cases
+        for result in case.results.values()
+        for package, version in result.versions.items()
     }
     padded = "run together so that no row is padded, except where a heading says so"
-    samples = f"{settings['rounds']} of each subject, of about {settings['seconds']} s or more"
+    samples = f"{settings.rounds} of each subject, of about {settings.seconds} s or more"
     lines = [
-        f"machine: {provenance['device']['name']}",
+        f"machine: {provenance.device.name}",
         f"versions: {', '.join(f'{name} {number}' for name, number in versions.items() if number)}",
-        f"revision: {provenance['git'] or 'unknown'}, started {provenance['started']}",
-        f"reviews: {provenance['data']['title']}, {padded}",
+        f"revision: {provenance.git or 'unknown'}, started {provenance.started}",
+        f"command: {provenance.command}",
+        f"reviews: {provenance.data['title']}, {padded}",
         f"samples: {samples}, the subjects in turns",
     ]
     return "# Benchmark\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def measured_names(case: dict[str, Any]) -> list[str]:
-    """The subjects that have samples."""
-    return [name for name, result in case["results"].items() if result["status"] == "measured"]
-
-
-def median(case: dict[str, Any], task: str, name: str) -> float:
+def median(case: Measured, task: str, name: str) -> float:
     """Seconds per step."""
-    return timing.summarise(case["samples"][task][name]).median
+    return clock.summarise(case.samples[task][name]).median
 
 
-def multiple(case: dict[str, Any], task: str, name: str) -> timing.Ratio:
+def multiple(case: Measured, task: str, name: str) -> clock.Ratio:
     """Time per step as a multiple of rnnsent's; nan where rnnsent has no samples."""
-    samples = case["samples"][task]
-    if "rnnsent" not in samples:
-        return timing.Ratio(*[float("nan")] * 3)
-    return timing.ratio(samples[name], samples["rnnsent"])
+    if "rnnsent" not in case.names():
+        return clock.Ratio(*[float("nan")] * 3)
+    return clock.ratio(case.samples[task][name], case.samples[task]["rnnsent"])
 
 
-def _interval(times: timing.Ratio) -> str:
+def _interval(times: clock.Ratio) -> str:
     return f"{times.low:.2f} to {times.high:.2f}" if np.isfinite(times.low) else "-"
 
 
-def _peers(cases: list[dict[str, Any]], folder: pathlib.Path) -> list[str]:
-    drawn = [case for case in cases if set(case["samples"]["train"]) - {"limit"}]
+def _compared(cases: list[Measured], folder: pathlib.Path, study: str) -> list[str]:
+    """All subjects side by side, case by case."""
+    drawn = [case for case in cases if case.names()]
+    roofed = [case for case in drawn if case.floor and case.floor["train"].flops]
     page = [READING]
     if drawn:
-        speed.bars(drawn, folder / "peers.png")
-        speed.roofline(drawn, folder / "roofline.png")
+        speed.bars(drawn, folder / f"{study}.png")
         page.append(
             _figure(
-                "peers.png",
+                f"{study}.png",
                 "Bars of the time per step of every subject, for training and inference",
                 "Median time per step; the whisker goes from the fastest to the slowest sample, "
                 "the dashed line is the floor.",
             )
         )
     for case in cases:
-        label = escape(case["label"])
+        label = escape(case.label)
         for task, title in TASKS.items():
             page += [f"## {label}: {title}", table(HEAD, _times(case, task))]
-            page += [_fastest_peer(case, task), _floor_line(case["floor"][task])]
+            page += [_fastest_peer(case, task)]
+            page += [_floor_line(case.floor[task])] if task in case.floor else []
             page += [line] if (line := _same_rounds_floor(case, task)) else []
         page += [f"### {label}: memory of a training step", MEMORY]
         page.append(table(_MEMORY_HEAD, _memory(case)))
-        if "counts" in case:
+        if case.counts and case.floor and "rnnsent" in case.names():
             page += [f"### {label}: where rnnsent's training step spends its time"]
             page.append(table(("part", "ms", "share"), _breakdown(case)))
         if absent := _absent(case):
             page.append("\n".join(f"- {line}" for line in absent))
-    if drawn:
+    if roofed and study == "peers":
+        speed.roofline(roofed, folder / "roofline.png")
         page.append(
             _figure(
                 "roofline.png",
@@ -159,13 +158,13 @@ def _figure(name: str, alt: str, caption: str) -> str:
     return f"![{alt}]({name})\n\n*{caption}*"
 
 
-def _times(case: dict[str, Any], task: str) -> list[list[str]]:
+def _times(case: Measured, task: str) -> list[list[str]]:
     """A row per measured subject: ``HEAD``."""
-    names, bound = measured_names(case), case["floor"][task]["seconds"]
+    bound = case.floor[task].seconds if task in case.floor else float("nan")
     rows = []
-    for name in names:
+    for name in case.names():
         times = multiple(case, task, name)
-        summary = timing.summarise(case["samples"][task][name])
+        summary = clock.summarise(case.samples[task][name])
         rows.append(
             [
                 title_of(name),
@@ -174,15 +173,15 @@ def _times(case: dict[str, Any], task: str) -> list[list[str]]:
                 f"{times.value:.2f}",
                 "" if name == "rnnsent" else _interval(times),
                 f"{summary.median / bound:.2f}",
-                f"{case['case']['batch'] / summary.median:,.0f}",
-                f"{case['results'][name]['compile_seconds'][task]:.1f}",
+                f"{case.case.batch / summary.median:,.0f}",
+                f"{case.results[name].compile_seconds[task]:.1f}",
             ]
         )
     return rows
 
 
-def _fastest_peer(case: dict[str, Any], task: str) -> str:
-    names = measured_names(case)
+def _fastest_peer(case: Measured, task: str) -> str:
+    names = case.names()
     peers = [name for name in names if name in SUBJECTS and not SUBJECTS[name].ours]
     if not peers or "rnnsent" not in names:
         return "No peer to compare with."
@@ -194,23 +193,27 @@ def _fastest_peer(case: dict[str, Any], task: str) -> str:
     )
 
 
-def _floor_line(bound: dict[str, float]) -> str:
+def _floor_line(bound: Floor) -> str:
+    products, elements, memory = (
+        f"{s * 1e3:.1f}" for s in (bound.products, bound.elements, bound.memory)
+    )
+    if bound.flops_per_second:
+        products += f" (at {bound.flops_per_second / 1e9:.0f} GFLOP/s)"
+    if bound.elements_per_second:
+        elements += f" (at {bound.elements_per_second / 1e9:.1f} G/s)"
     return (
-        f"Floor {bound['seconds'] * 1e3:.1f} ms: matrix products {bound['products'] * 1e3:.1f} "
-        f"(at {bound['flops_per_second'] / 1e9:.0f} GFLOP/s), tanh and sigmoid "
-        f"{bound['elements'] * 1e3:.1f} (at {bound['elements_per_second'] / 1e9:.1f} G/s); memory "
-        f"traffic meanwhile {bound['memory'] * 1e3:.1f} (at "
-        f"{bound['bytes_per_second'] / 1e9:.0f} GB/s)."
+        f"Floor {bound.seconds * 1e3:.1f} ms: matrix products {products}, tanh and sigmoid "
+        f"{elements}; memory traffic meanwhile {memory} (at "
+        f"{bound.bytes_per_second / 1e9:.0f} GB/s)."
     )
 
 
-def _same_rounds_floor(case: dict[str, Any], task: str) -> str:
+def _same_rounds_floor(case: Measured, task: str) -> str:
     """Like with like on an unsteady machine: the floor above is that of its best moment."""
-    samples = case["samples"][task]
-    if not {"limit", "rnnsent"} <= set(samples):
+    floors = [sample.products + sample.elements for sample in case.limits.get(task, [])]
+    if "rnnsent" not in case.names() or not all(floors) or not floors:
         return ""
-    floors = [sample["products"] + sample["elements"] for sample in samples["limit"]]
-    times = timing.ratio(samples["rnnsent"], floors)
+    times = clock.ratio(case.samples[task]["rnnsent"], floors)
     return (
         f"Against products, tanh and sigmoid as fast as in the same rounds rnnsent takes "
         f"{times.value:.2f} times as long (95% interval {_interval(times)})."
@@ -220,41 +223,41 @@ def _same_rounds_floor(case: dict[str, Any], task: str) -> str:
 _MEMORY_HEAD = ("subject", "temporary, MB", "x plain autodiff", "resident, MB")
 
 
-def _memory(case: dict[str, Any]) -> list[list[str]]:
-    plain = temporary_bytes(case, "rnnsent-stored")
+def _memory(case: Measured) -> list[list[str]]:
+    plain = case.temporary_bytes(PLAIN)
     rows = []
-    for name in measured_names(case):
-        own, resident = temporary_bytes(case, name), case["results"][name]["memory"]["resident"]
+    for name in case.names():
+        own, resident = case.temporary_bytes(name), case.results[name].memory.resident
         ratio = f"{own / plain:.2f}" if own and plain else "-"
         rows.append([title_of(name), _megabytes(own), ratio, _megabytes(resident)])
     return rows
-
-
-def temporary_bytes(case: dict[str, Any], name: str) -> int | None:
-    """What XLA sets aside for a training step; None where the subject has none or is not XLA's."""
-    return case["results"].get(name, {}).get("memory", {}).get("temporary")
 
 
 def _megabytes(size: int | None) -> str:
     return f"{size / 1e6:,.1f}" if size else "-"
 
 
-def _breakdown(case: dict[str, Any]) -> list[list[str]]:
+def _breakdown(case: Measured) -> list[list[str]]:
     """Parts of rnnsent's training step in ms at the machine's rates, and what is left."""
-    bound, counted = case["floor"]["train"], case["counts"]["operations"]
-    forward, whole = counted["forward"], counted["gradient"]
-    rates = {"flops": bound["flops_per_second"], "transcendentals": bound["elements_per_second"]}
-    once = {key: forward[key] / rate for key, rate in rates.items()}
-    all_ = {key: whole[key] / rate for key, rate in rates.items()}
+    bound, counted = case.floor["train"], case.counts.operations
+
+    def times(operations):
+        flops, elements = bound.flops_per_second, bound.elements_per_second
+        return (
+            operations.flops / flops if flops else 0.0,
+            operations.transcendentals / elements if elements else 0.0,
+        )
+
+    (products, elements), (all_products, all_elements) = (
+        times(counted[name]) for name in ("forward", "gradient")
+    )
     taken = median(case, "train", "rnnsent")
     parts = {
-        "matrix products, forward": once["flops"],
-        "matrix products, gradients": 2 * once["flops"],
-        "matrix products, forward computed again": max(all_["flops"] - 3 * once["flops"], 0.0),
-        "tanh and sigmoid, forward": once["transcendentals"],
-        "tanh and sigmoid, computed again": max(
-            all_["transcendentals"] - once["transcendentals"], 0.0
-        ),
+        "matrix products, forward": products,
+        "matrix products, gradients": 2 * products,
+        "matrix products, forward computed again": max(all_products - 3 * products, 0.0),
+        "tanh and sigmoid, forward": elements,
+        "tanh and sigmoid, computed again": max(all_elements - elements, 0.0),
     }
     parts["the rest: element-wise gradients, dropout, masks, embedding, Adam"] = taken - sum(
         parts.values()
@@ -263,22 +266,23 @@ def _breakdown(case: dict[str, Any]) -> list[list[str]]:
     return [[name, f"{s * 1e3:.1f}", f"{100 * s / taken:.0f}%"] for name, s in parts.items()]
 
 
-def _absent(case: dict[str, Any]) -> list[str]:
-    """A line for every subject that took no part, with the reason."""
-    return [
-        f"{title_of(name)}: {escape(result['status'])}: {escape(result['why'])}"
-        for name, result in case["results"].items()
-        if result["status"] != "measured"
+def _absent(case: Measured) -> list[str]:
+    """A line for every subject that took no part, with the reason, and for a case without one."""
+    lines = [
+        f"{title_of(name)}: {escape(result.status)}: {escape(result.why)}"
+        for name, result in case.results.items()
+        if name not in case.names()
     ]
+    return lines + ([f"failed: {escape(case.failed)}"] if case.failed else [])
 
 
-def _packing(cases: list[dict[str, Any]]) -> list[str]:
+def _packing(cases: list[Measured]) -> list[str]:
     head = ("work", "T", "real steps", "steps run", "packed, ms", "not packed, ms", "packed / not")
     rows = []
     for case in cases:
-        if {"rnnsent", "rnnsent-scan"} <= set(measured_names(case)):
+        if {"rnnsent", "rnnsent-scan"} <= set(case.names()) and case.counts:
             for task, title in TASKS.items():
-                cell = escape(case["case"]["config"]["cell"])
+                cell = escape(case.case.cell)
                 rows.append(_packed_row(case, task, f"{cell} {title}"))
     text = (
         "Real reviews as they are. Each row's real steps stand first and rows of similar length "
@@ -289,23 +293,26 @@ def _packing(cases: list[dict[str, Any]]) -> list[str]:
     return ["## What packing saves", text, table(head, rows), *(f"- {one}" for one in absent)]
 
 
-def _packed_row(case: dict[str, Any], task: str, title: str) -> list[str]:
+def _packed_row(case: Measured, task: str, title: str) -> list[str]:
     packed, plain = (median(case, task, name) for name in ("rnnsent", "rnnsent-scan"))
-    run = case["counts"]["steps_run"]
+    run = case.counts.steps_run
     numbers = (run["real"], run[task], packed * 1e3, plain * 1e3)
-    steps = str(case["case"]["steps"])
+    steps = str(case.case.steps)
     return [title, steps, *(f"{number:.1f}" for number in numbers), f"{packed / plain:.2f}"]
 
 
-def _sweep(cases: list[dict[str, Any]], unit: str, figure: pathlib.Path) -> list[str]:
+def _sweep(cases: list[Measured], unit: str, figure: pathlib.Path) -> list[str]:
     page = [f"## Growth with the {unit}"]
     speed.scaling(cases, unit, figure)
-    for cell in dict.fromkeys(case["case"]["config"]["cell"] for case in cases):
-        own = [case for case in cases if case["case"]["config"]["cell"] == cell]
-        names = list(dict.fromkeys(name for case in own for name in measured_names(case)))
+    for cell in dict.fromkeys(case.case.cell for case in cases):
+        own = [case for case in cases if case.case.cell == cell]
+        names = list(dict.fromkeys(name for case in own for name in case.names()))
         for task, title in TASKS.items():
             columns = {title_of(name): _column(own, task, name, 1e3) for name in names}
-            columns["floor"] = [case["floor"][task]["seconds"] * 1e3 for case in own]
+            columns["floor"] = [
+                case.floor[task].seconds * 1e3 if task in case.floor else float("nan")
+                for case in own
+            ]
             page += [f"### {escape(cell)}, {title}: ms", _growth(own, unit, columns)]
         columns = {title_of(name): [_mb(case, name) for case in own] for name in names}
         columns = {name: sizes for name, sizes in columns.items() if any(map(np.isfinite, sizes))}
@@ -325,20 +332,19 @@ def _sweep(cases: list[dict[str, Any]], unit: str, figure: pathlib.Path) -> list
     return [*page, *(f"- {line}" for line in sorted(absent))]
 
 
-def _column(cases: list[dict[str, Any]], task: str, name: str, scale: float) -> list[float]:
+def _column(cases: list[Measured], task: str, name: str, scale: float) -> list[float]:
     return [
-        median(case, task, name) * scale if name in measured_names(case) else float("nan")
-        for case in cases
+        median(case, task, name) * scale if name in case.names() else float("nan") for case in cases
     ]
 
 
-def _mb(case: dict[str, Any], name: str) -> float:
-    return (temporary_bytes(case, name) or float("nan")) / 1e6
+def _mb(case: Measured, name: str) -> float:
+    return (case.temporary_bytes(name) or float("nan")) / 1e6
 
 
-def _growth(cases: list[dict[str, Any]], unit: str, columns: dict[str, list[float]]) -> str:
+def _growth(cases: list[Measured], unit: str, columns: dict[str, list[float]]) -> str:
     """A row per value, and the exponent of a power law through the upper half of them."""
-    values = [case["value"] for case in cases]
+    values = [case.value for case in cases]
     rows = [
         [f"{value:,}", *(f"{column[i]:,.1f}" for column in columns.values())]
         for i, value in enumerate(values)
@@ -353,17 +359,17 @@ def _exponent(values: Sequence[float], column: Sequence[float]) -> float:
     return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 and np.isfinite(y).all() else float("nan")
 
 
-def _setup(cases: list[dict[str, Any]]) -> str:
+def _setup(cases: list[Measured]) -> str:
     """How each subject was configured, and where its work differs."""
     results = {}
     for case in cases:
-        for name, result in case["results"].items():
-            if "setting" not in results.get(name, {}):
+        for name, result in case.results.items():
+            if name not in results or not results[name].setting:
                 results[name] = result
     lines = []
     for name, result in results.items():
-        setting = result.get("setting") or f"{result['status']}: {result['why']}"
         difference = SUBJECTS[name].difference if name in SUBJECTS else ""
-        said = "; ".join(filter(None, (setting, difference)))
-        lines.append(f"- {title_of(name)}: {escape(said)}")
+        text = "; ".join(filter(None, (result.setting, difference)))
+        text = text if result.setting else f"{result.status}: {result.why}"
+        lines.append(f"- {title_of(name)}: {escape(text)}")
     return "## How the subjects were set up\n\n" + "\n".join(lines)

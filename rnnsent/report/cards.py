@@ -2,67 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from rnnsent import analysis, evaluation, notebook
-from rnnsent.data import PAD, START, Reviews, Vocabulary
-from rnnsent.model import ModelConfig
+from rnnsent.readings import Reading
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 WINDOW = 10
 """The most words over which the remark looks for the largest move."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """What one model made of one review; the arrays have one entry per word.
-
-    Attributes:
-      title: of the model.
-      contribution: of each word to the logit, in nats.
-      left_out: what the logit loses without each word, in nats.
-      trajectory: probability of a positive review after each word.
-      before: likewise before the first word.
-      probability: of a positive review, at its end; where there is no word, of an empty review.
-      missing: share of the logit's difference that the contributions fail to explain.
-    """
-
-    title: str
-    contribution: np.ndarray
-    left_out: np.ndarray
-    trajectory: np.ndarray
-    before: float
-    probability: float
-    missing: float
-
-    @property
-    def label(self) -> int:
-        return int(self.probability > 0.5)
-
-
-def read(title: str, config: ModelConfig, params: Any, ids_T: np.ndarray) -> Reading:
-    """A trained model's reading of one review; the steps that are words are kept."""
-    word_T = is_word(ids_T)
-    found = analysis.integrated_gradients(config, params, ids_T, max_points=512)
-    both_2T = np.stack([ids_T, np.full_like(ids_T, PAD)])
-    p_T, empty_T = evaluation.probability(analysis.trajectory(config, params, both_2T))
-    first = int(word_T.argmax())
-    return Reading(
-        title,
-        found.contribution_T[word_T],
-        analysis.occlusion(config, params, ids_T)[word_T],
-        p_T[word_T],
-        float(p_T[first - 1] if first else empty_T[0]),
-        float(p_T[-1]),  # masked steps keep the carry, so the last step is the review's end
-        abs(found.gap) / max(abs(found.logit - found.baseline), 1e-9),
-    )
-
-
-def is_word(ids: np.ndarray) -> np.ndarray:
-    """bool, where ids stand for words of the review: neither padding nor the start mark."""
-    return (ids != PAD) & (ids != START)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,11 +46,6 @@ class Card:
     alt: str
 
 
-def words(vocabulary: Vocabulary, ids_T: np.ndarray) -> list[str]:
-    """The words of a review, one per step that is a word."""
-    return [vocabulary.decode([one]) for one in ids_T[is_word(ids_T)].tolist()]
-
-
 def card(
     number: int,
     name: str,
@@ -130,33 +72,9 @@ def card(
         for css, reading in zip(("first", "second"), readings, strict=False)
     ]
     said = " ".join(remark(words, reading) for reading in readings)
-    verdicts = [f"{r.title} {r.probability:.2f}" for r in readings]
-    alt = "Probability of positive after each word; at the end " + ", ".join(verdicts)
+    ends = [f"{reading.title} {reading.probability:.2f}" for reading in readings]
+    alt = "Probability of positive after each word; at the end " + ", ".join(ends)
     return Card(number, name, ", ".join(facts), models, f"{_judge(truth, readings)} {said}", alt)
-
-
-def sample(
-    models: Mapping[str, tuple[ModelConfig, int, Any]], reviews: Reviews, comparable: bool
-) -> list[Card]:
-    """The reviews the notebook looked at, as cards.
-
-    Args:
-      models: by title, configuration, seed and parameters; at most two.
-      reviews: the test reviews and their vocabulary.
-      comparable: whether these are the reviews of the notebook.
-    """
-    out, test = [], reviews.test
-    for number, row in enumerate(notebook.sample_rows(len(test.names)).tolist(), start=1):
-        readings = [
-            read(title, config, params, test.ids_NT[row])
-            for title, (config, _, params) in models.items()
-        ]
-        said = notebook.SAMPLE_PREDICTIONS.get(number, {}) if comparable else {}
-        text = words(reviews.vocabulary, test.ids_NT[row])
-        name, truth = f"test review {row:,}", int(test.label_N[row])
-        printed = {notebook.TITLES[model]: label for model, label in said.items()}
-        out.append(card(number, name, truth, text, readings, printed))
-    return out
 
 
 def _side(label: int) -> str:
@@ -177,8 +95,10 @@ def _model(css: str, words: Sequence[str], reading: Reading) -> Model:
     )
 
 
-def _tinted(words: Sequence[str], contribution: np.ndarray, left_out: np.ndarray) -> list[Word]:
-    largest = max(float(np.abs(contribution).max(initial=0)), 1e-12)
+def _tinted(
+    words: Sequence[str], contribution: Sequence[float], left_out: Sequence[float]
+) -> list[Word]:
+    largest = max(map(abs, (*contribution, 1e-12)))
     return [
         Word(
             word,
@@ -186,11 +106,11 @@ def _tinted(words: Sequence[str], contribution: np.ndarray, left_out: np.ndarray
             "more" if value > 0 else "less",
             round(0.75 * abs(value) / largest, 2),
         )
-        for word, value, lost in zip(words, contribution.tolist(), left_out.tolist(), strict=True)
+        for word, value, lost in zip(words, contribution, left_out, strict=True)
     ]
 
 
-def _points(trajectory: np.ndarray) -> str:
+def _points(trajectory: Sequence[float]) -> str:
     """The curve in the card's drawing: x from 30 to 395, y from 110 (p = 0) to 10 (p = 1)."""
     x = np.linspace(395, 30, len(trajectory))[::-1]  # a single word's point is at the end
     return " ".join(f"{a:.1f},{110 - 100 * p:.1f}" for a, p in zip(x, trajectory, strict=True))
@@ -234,7 +154,7 @@ def remark(words: Sequence[str], reading: Reading) -> str:
     )
 
 
-def largest_move(trajectory: np.ndarray, before: float) -> tuple[float, float, int, int]:
+def largest_move(trajectory: Sequence[float], before: float) -> tuple[float, float, int, int]:
     """Probability before and after the largest move, and its words ``start`` to ``stop``.
 
     ``before`` is the probability before the first word; of equal moves the shortest is taken.

@@ -1,24 +1,40 @@
-"""The claims' report: Markdown and figures from finished trainings; nothing is measured here."""
+"""The claims' report, drawn from their record; nothing is measured here."""
 
+import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rnnsent import evaluation, notebook
-from rnnsent.claims import (
-    CONDITIONS,
+from rnnsent import evaluation, memory
+from rnnsent.claims import measure
+from rnnsent.claims.conditions import CONDITIONS
+from rnnsent.claims.criteria import (
     LEARNED,
-    Found,
-    Results,
     by_recurrent_dropout,
     by_trainings,
     learned,
     printed_gap,
 )
-from rnnsent.report import figures, markdown, statistics
-from rnnsent.verdicts import SIGNIFICANCE, Criterion, Shares, verdict
+from rnnsent.claims.record import Claim, Record, Row
+from rnnsent.comparison import SIGNIFICANCE, Shares
+from rnnsent.readings import Review
+from rnnsent.report import cards, insides, page
+from rnnsent.report.blocks import (
+    Block,
+    Cards,
+    Code,
+    Figure,
+    Heading,
+    Note,
+    Paragraph,
+    Strong,
+    Table,
+    Text,
+)
+from rnnsent.report.numbers import percent, plus_minus
+
+TITLE = "The notebook's claims, measured"
 
 RULE = (
     "A claim is *supported* where all its criteria that could be tested hold, *not supported* "
@@ -27,94 +43,164 @@ RULE = (
     f"Wilcoxon's, both at {SIGNIFICANCE}; where so few trainings could not have shown it, the "
     "criterion is untested and counts for nothing. What is said of the models' insides is said of "
     f"the trainings that learned: those of at least {100 * LEARNED:.0f}% test accuracy."
-)
+).replace("*", "")
 
 
-def verdicts(tested: Mapping[str, Sequence[Criterion]]) -> str:
+def write(record: Record, folder: pathlib.Path) -> list[Block]:
+    """Draws ``report.md``, ``report.html`` and the figures into ``folder``; returns the blocks."""
+    images = insides.draw(record)
+    report = [
+        dataclasses.replace(block, png=images[block.path]) if isinstance(block, Figure) else block
+        for block in blocks(record)
+    ]
+    page.write(report, folder, TITLE)
+    return report
+
+
+def blocks(record: Record) -> list[Block]:
+    """The report; its figures are without their images."""
+    return [
+        Heading(1, TITLE),
+        *_setting(record),
+        Heading(2, "Verdicts"),
+        verdicts(record.claims),
+        Note(RULE),
+        Heading(2, "What was trained"),
+        trainings(record),
+        Figure(insides.path("accuracy"), "accuracy of every seed"),
+        Figure(insides.path("curves"), "training loss and accuracy by epoch"),
+        Heading(2, "The cell and the recipe"),
+        *split(record),
+        *(block for claim in record.claims for block in _claim(claim)),
+        *_insides(record),
+        *_all_reviews(record),
+        Heading(2, "The notebook's twenty reviews"),
+        Paragraph(
+            "Chosen by the notebook's rule; read by the trainings whose test accuracy is nearest "
+            f"to the notebook's: {' and '.join(record.chosen)}."
+        ),
+        Cards(
+            [
+                cards.card(r.number, r.name, r.truth, r.words, r.readings, r.printed)
+                for r in record.reviews
+            ],
+            [_twenty(record.reviews)],
+        ),
+    ]
+
+
+def _setting(record: Record) -> Iterator[Block]:
+    """What the figures rest on."""
+    made, source = record.origin, record.origin.data
+    machine, versions = made.device, made.versions
+    reason = f" {source['reason']}" if source.get("reason") else ""
+    yield Paragraph(
+        [Strong("Data:"), " ", Code(source["source"]), f" — {source['title']}.{reason}"]
+    )
+    yield Paragraph(
+        f"Vocabulary: {source['vocabulary']}; {source['num_words']:,} ids, {source['maxlen']} "
+        f"steps, padding {source['padding']}, truncating {source['truncating']}."
+    )
+    yield Paragraph(
+        f"Device: {machine.name} ({machine.platform}, {machine.devices} JAX device(s)). "
+        f"JAX {versions['jax']}, Flax {versions['flax']}, optax {versions['optax']}. "
+        f"Revision {made.git or 'unknown'}. Started {made.started}."
+    )
+    yield Paragraph(f"Seeds {', '.join(map(str, record.seeds))}.")
+    if record.lost:
+        yield Paragraph(
+            [
+                Strong("Left out of all that follows:"),
+                f" {record.lost}; with a condition its seed is left out everywhere, for what is "
+                "trained in several ways is compared seed by seed.",
+            ]
+        )
+
+
+def verdicts(claims: Sequence[Claim]) -> Table:
     """Each claim with its verdict and how many of its criteria hold."""
     rows = []
-    for claim, criteria in tested.items():
-        holds = [c.holds for c in criteria if c.holds is not None]
-        untested = len(criteria) - len(holds)
+    for claim in claims:
+        holds = [c.holds for c in claim.criteria if c.holds is not None]
+        untested = len(claim.criteria) - len(holds)
         count = f"{sum(holds)} of {len(holds)}" + (f", {untested} untested" if untested else "")
-        rows.append((claim, f"**{verdict(criteria)}**", count))
-    return markdown.table(("the notebook says", "verdict", "criteria that hold"), rows)
+        rows.append((claim.statement, Strong(claim.verdict), count))
+    return Table(("the notebook says", "verdict", "criteria that hold"), rows, "lll")
 
 
-def claim(title: str, criteria: Sequence[Criterion]) -> str:
+def _claim(claim: Claim) -> list[Block]:
     """One claim: its verdict and the table of its criteria."""
     holds = {True: "yes", False: "no", None: "untested"}
-    rows = [(c.statement, c.measured, holds[c.holds]) for c in criteria]
-    table = markdown.table(("what would have to be true", "measured", "holds"), rows)
-    return f"## {title}\n\nVerdict: **{verdict(criteria)}**.\n\n{table}"
+    rows = [(c.statement, c.measured, holds[c.holds]) for c in claim.criteria]
+    return [
+        Heading(2, claim.statement),
+        Paragraph(["Verdict: ", Strong(claim.verdict), "."]),
+        Table(("what would have to be true", "measured", "holds"), rows, "lll"),
+    ]
 
 
-def trainings(found: Results, label_N: np.ndarray, test_title: str, comparable: bool) -> str:
-    """Accuracies of every condition: over seeds, over reviews, and the notebook's."""
-    rows = []
-    for name, fs in found.items():
-        condition, results = CONDITIONS[name], [f.trained.result for f in fs]
-        right_N = evaluation.correct(fs[0].trained.test_logits_N, label_N)
-        low, high = evaluation.bootstrap_interval(right_N)
-        printed = markdown.percent(notebook.TEST_ACCURACY[condition.preset])
-        rows.append(
-            (
-                condition.title,
-                results[0]["epochs"],
-                condition.recurrent_dropout,
-                markdown.percent(float(np.mean([r["train_accuracy"] for r in results]))),
-                _plus_minus(fs),
-                f"{markdown.percent(low)} to {markdown.percent(high)}",
-                ", ".join(f"{f.accuracy:.2f}" for f in fs),
-                f"{len(learned(found, name))} of {len(fs)}",
-                printed if comparable and condition.notebooks else "–",
-            )
-        )
+def trainings(record: Record) -> Table:
+    """Accuracies of every row: over seeds, over reviews, and the notebook's."""
     head = (
         "model",
+        "recipe",
         "epochs",
         "recurrent dropout",
         "training accuracy",
-        f"{markdown.escape(test_title)} ± spread over seeds",
+        f"{record.test_title} ± spread over seeds",
         "95% over reviews (first seed)",
         "each seed, %",
         "learned",
         "notebook",
     )
-    return markdown.table(head, rows)
+    return Table(head, [_trained(row) for row in record.rows.values()], "ll" + "r" * 8)
 
 
-def _plus_minus(fs: Sequence[Found]) -> str:
-    spread = evaluation.spread([f.accuracy for f in fs])
-    return f"{spread.mean:.2f}%" + ("" if spread.std is None else f" ± {spread.std:.2f}")
+def _trained(row: Row) -> tuple[Text, ...]:
+    spread = evaluation.spread([f.accuracy for f in row.found])
+    low, high = row.interval
+    return (
+        row.title,
+        Code(row.recipe),
+        str(row.found[0].epochs),
+        f"{row.recurrent_dropout:g}",
+        percent(float(np.mean([f.train_accuracy for f in row.found]))),
+        f"{spread.mean:.2f}%" + ("" if spread.std is None else f" ± {spread.std:.2f}"),
+        f"{percent(low)} to {percent(high)}",
+        ", ".join(f"{f.accuracy:.2f}" for f in row.found),
+        f"{len(learned({'': row.found}, ''))} of {len(row.found)}",
+        "–" if row.printed is None else percent(row.printed),
+    )
 
 
-def split(found: Results, comparable: bool) -> str:
+def split(record: Record) -> list[Block]:
     """What part of the LSTM's lead is the cell's and what part the recipe's."""
+    found = {name: record.rows[name].found for name in CONDITIONS}
     once, twice = by_recurrent_dropout(found), by_trainings(found)
     rows = [
-        ("**LSTM minus SimpleRNN**, one fit each", _points(once, "gap")),
+        (Strong("LSTM minus SimpleRNN, one fit each"), _points(once, "gap")),
         ("of it, the cell", _points(once, "cell")),
         ("of it, the recurrent dropout", _points(once, "recipe")),
-        ("**LSTM minus SimpleRNN fitted twice**", _points(twice, "gap")),
+        (Strong("LSTM minus SimpleRNN fitted twice"), _points(twice, "gap")),
         ("of it, the cell: LSTM minus SimpleRNN without recurrent dropout", _points(twice, "cell")),
         ("of it, the recurrent dropout and the second fit", _points(twice, "recipe")),
     ]
-    return (
-        "The notebook gives recurrent dropout to the SimpleRNN only, so its gap mixes two things. "
-        "After one fit, each share is the mean over the two orders of changing cell and recurrent "
-        "dropout; against the SimpleRNN fitted twice, the cell's share is what is left when the "
-        "SimpleRNN is trained just like the LSTM.\n\n"
-        + markdown.table(("points of accuracy", "mean ± spread over seeds"), rows)
-        + "\n\n"
-        + (_portion(printed_gap(), twice) if comparable else _ELSEWHERE)
-    )
+    return [
+        Paragraph(
+            "The notebook gives recurrent dropout to the SimpleRNN only, so its gap mixes two "
+            "things. After one fit, each share is the mean over the two orders of changing cell "
+            "and recurrent dropout; against the SimpleRNN fitted twice, the cell's share is what "
+            "is left when the SimpleRNN is trained just like the LSTM."
+        ),
+        Table(("points of accuracy", "mean ± spread over seeds"), rows),
+        Paragraph(_portion(printed_gap(), twice) if record.comparable else _ELSEWHERE),
+    ]
 
 
 _ELSEWHERE = "The notebook's gap was on other reviews, so these shares are not its."
 
 
-def _portion(printed: float, split: Sequence[Shares]) -> str:
+def _portion(printed: float, split: Sequence[Shares]) -> Strong:
     """The printed gap in points: the cell's part as measured, and what remains."""
     cell = float(np.mean([s.cell for s in split]))
     if cell <= 0:
@@ -124,7 +210,7 @@ def _portion(printed: float, split: Sequence[Shares]) -> str:
     else:
         rest = printed - cell
         part = f"{cell:.1f} are the cell's (trained alike) and {rest:.1f} the recipe's."
-    return f"**Of the {printed:.1f} points that the notebook printed, {part}**"
+    return Strong(f"Of the {printed:.1f} points that the notebook printed, {part}")
 
 
 def _points(split: Sequence[Shares], part: str) -> str:
@@ -133,79 +219,77 @@ def _points(split: Sequence[Shares], part: str) -> str:
     return f"{spread.mean:+.1f}{std} ({spread.low:+.1f} to {spread.high:+.1f})"
 
 
-def flips(found: Results) -> str:
-    """The flip test per condition, means over the seeds that have confident predictions."""
-    rows = []
-    for name, fs in found.items():
-        sure = [f for f in fs if f.measured["flips"]["confident"]]
-        confident = np.mean([f.measured["flips"]["confident"] for f in fs])
-        said = ["–", "–", "–"]
-        if sure:
-            share, neutral = (np.mean([f.turned(w) for f in sure]) for w in ("share", "neutral"))
-            moved = np.mean([f.measured["flips"]["moved"] for f in sure])
-            said = [f"{share:.1f}%", f"{neutral:.1f}%", f"{moved:+.3f}"]
-        rows.append((CONDITIONS[name].title, f"{len(sure)}", f"{confident:,.0f}", *said))
-    head = (
-        "model",
-        "seeds",
-        "confident reviews",
-        "turned by the opposite sentiment",
-        "turned by no sentiment",
-        "probability moved towards the sentence",
-    )
-    return markdown.table(head, rows)
+def _insides(record: Record) -> list[Block]:
+    return [
+        Heading(2, "What the measurements look like"),
+        Paragraph(
+            f"The changed reviews are the first {measure.CHANGED:,} test reviews at most, the "
+            f"curves the first {measure.READ:,}, the gradients the first {memory.REVIEWS:,}."
+        ),
+        Figure(insides.path("last"), "accuracy and steadiness with the last words only"),
+        Figure(insides.path("replaced"), "accuracy and steadiness with the first words replaced"),
+        Figure(insides.path("turns"), "how often the predicted side still changes near the end"),
+        insides.flips(record.rows),
+        Paragraph(
+            "Gradients of the logit by words before the end, means over seeds: in the table median "
+            "and mean over reviews, in the figure median and quartiles, untrained dashed."
+        ),
+        insides.gradients(insides.curves(record.rows)),
+        Figure(insides.path("memory"), "gradient by distance from the end"),
+    ]
 
 
-def curves(found: Results, names: Sequence[str]) -> dict[str, list[dict[str, np.ndarray]]]:
-    """Memory curves by title, untrained and trained in turns."""
-    out = {}
-    for name in names:
-        for state, suffix in (("fresh", ", untrained"), ("trained", "")):
-            out[CONDITIONS[name].title + suffix] = [
-                {quantity: np.asarray(rows) for quantity, rows in f.measured[state].items()}
-                for f in found[name]
-            ]
-    return out
-
-
-def draw(
-    found: Results, folder: pathlib.Path, provenance: Mapping[str, Any], comparable: bool
-) -> None:
-    """All figures, into ``folder/figures``."""
-    place, test_title = folder / "figures", provenance["test_title"]
-    place.mkdir(parents=True, exist_ok=True)
-    titles = {name: CONDITIONS[name].title for name in found}
-    printed = {
-        condition.title: notebook.TEST_ACCURACY[condition.preset]
-        for condition in CONDITIONS.values()
-        if comparable and condition.notebooks
-    }
-    accuracy = {titles[n]: [f.accuracy / 100 for f in fs] for n, fs in found.items()}
-    figures.accuracies(accuracy, printed, place / "accuracy.png", test_title)
-    histories = {titles[n]: [f.trained.history for f in fs] for n, fs in found.items()}
-    figures.curves(histories, place / "curves.png", "training, dropout on")
-    for name, xlabel in (("last", "last words read"), ("replaced", "first words replaced")):
-        panels = {
-            panel: {titles[n]: _by_words(fs, name, key) for n, fs in found.items()}
-            for panel, key in (
-                ("accuracy", "accuracy"),
-                ("same prediction as of the whole", "same"),
+def _all_reviews(record: Record) -> Iterator[Block]:
+    rows = list(record.rows.values())
+    yield Heading(2, f"All test reviews: {record.test_title}")
+    yield Table(
+        ("model", "expected calibration error (10 bins)", "Brier score"),
+        [
+            (
+                row.title,
+                *(plus_minus([getattr(c, n) for c in row.calibration]) for n in ("ece", "brier")),
             )
-        }
-        figures.lines(panels, place / f"{name}.png", xlabel, provenance["title"])
-    turns = {titles[n]: _turns(fs) for n, fs in found.items()}
-    panel = {"reviews whose predicted side still changes": turns}
-    figures.lines(panel, place / "turns.png", "within the last words", provenance["title"])
-    three = curves(found, ("simple_rnn-plain", "lstm", "simple_rnn-twice"))
-    order = {title: i // 2 for i, title in enumerate(curves(found, list(found)))}
-    statistics.draw_memory(three, place / "memory.png", provenance["title"], order)
+            for row in rows
+        ],
+    )
+    yield Figure(insides.path("reliability"), "reliability curve of every seed")
+    for name, parts in rows[0].groups.items():
+        yield Table(
+            (name, "reviews", *(f"{row.title}, accuracy" for row in rows)),
+            [
+                (
+                    part.name,
+                    f"{part.reviews:,}",
+                    *(percent(r.groups[name][i].accuracy) for r in rows),
+                )
+                for i, part in enumerate(parts)
+            ],
+        )
+    if record.agreement:
+        body = [
+            (a.of, str(a.pairs), percent(a.share), "–" if a.kappa is None else f"{a.kappa:.3f}")
+            for a in record.agreement
+        ]
+        yield Table(("predictions of", "pairs", "same side", "Cohen's kappa"), body)
 
 
-def _by_words(fs, name: str, key: str) -> tuple[list[int], list[list[float]]]:
-    measured = [f.measured[name] for f in fs]
-    return [int(k) for k in measured[0]], [[at[key] for at in m.values()] for m in measured]
+def _twenty(reviews: Sequence[Review]) -> Table:
+    """The predictions, where there are no cards."""
+    titles = [one.title for one in reviews[0].readings]
+    rows = [
+        (
+            str(review.number),
+            review.name,
+            _side(review.truth),
+            *(f"{_side(one.label)} ({one.probability:.2f})" for one in review.readings),
+            *(_side(review.printed.get(title)) for title in titles),
+        )
+        for review in reviews
+    ]
+    printed = (f"notebook's {title}" for title in titles)
+    head = ("#", "review", "truth", *(f"{title} (p)" for title in titles), *printed)
+    return Table(head, rows, "rl" + "l" * (len(head) - 2))
 
 
-def _turns(fs) -> tuple[list[int], list[list[float]]]:
-    turns = [f.measured["reading"]["turns"] for f in fs]
-    return [int(k) for k in turns[0]], [list(one.values()) for one in turns]
+def _side(label: int | None) -> str:
+    return {None: "–", 0: "negative", 1: "positive"}[label]

@@ -3,9 +3,12 @@
 They are as narrow as a phone needs them: panels one below another, legends below the panels.
 """
 
+import io
+import itertools
 import pathlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,9 +16,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rnnsent.evaluation import Calibration
+from rnnsent.report.blocks import shown
 
-_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900")
+_COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900", "#4f9d9d", "#a05070", "#6b6b6b")
 _WIDTH = 5.6
+
+File = pathlib.Path | BinaryIO
+"""Where a figure is written; what is no path gets a PNG."""
+
+
+def png(draw: Callable[..., None], *arguments: Any, **options: Any) -> bytes:
+    """The image that a function of this module draws; its ``path`` is left out."""
+    file = io.BytesIO()
+    draw(*arguments, path=file, **options)
+    return file.getvalue()
 
 
 def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
@@ -24,20 +38,29 @@ def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
 
 
-def _finish(figure: Figure, axes: Axes, caption: str, path: pathlib.Path) -> None:
+def _text(text: str, width: int = 40) -> str:
+    """A text as it is drawn: to the letter, in lines; a label that began with _ would be hidden."""
+    lines = textwrap.fill(shown(text).replace("$", r"\$"), width)
+    return f" {lines}" if lines.startswith("_") else lines
+
+
+def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
     """The legend of one of the panels below all, the caption above, and into the file."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if len(labels) > 3 else len(labels)
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
     )
-    figure.suptitle(textwrap.fill(caption, 60), fontsize=10)
+    figure.suptitle(_text(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
-def curves(
-    histories: Mapping[str, Sequence[Sequence[dict]]], path: pathlib.Path, caption: str
-) -> None:
+def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, caption: str) -> None:
     """Training loss and accuracy by epoch: the seeds' mean, and a band from lowest to highest.
 
     Args:
@@ -47,7 +70,9 @@ def curves(
     """
     figure, panels = _stacked(2, 2.7, sharex=True)
     for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
-        for colour, (title, seeds) in zip(_COLOURS, histories.items(), strict=False):
+        for colour, (title, seeds) in zip(
+            itertools.cycle(_COLOURS), histories.items(), strict=False
+        ):
             values = [[epoch[name] for epoch in seed] for seed in seeds]
             epochs = range(1, len(values[0]) + 1)
             at_epoch = list(zip(*values, strict=True))
@@ -55,7 +80,13 @@ def curves(
             axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
             mean = [sum(at) / len(at) for at in at_epoch]
             axes.plot(
-                epochs, mean, color=colour, linewidth=2, marker="o", markersize=4, label=title
+                epochs,
+                mean,
+                color=colour,
+                linewidth=2,
+                marker="o",
+                markersize=4,
+                label=_text(title),
             )
         axes.set_ylabel(f"training {name}")
     panels[-1].set_xlabel("epoch")
@@ -66,12 +97,14 @@ def curves(
 def accuracies(
     values: Mapping[str, Sequence[float]],
     references: Mapping[str, float],
-    path: pathlib.Path,
+    path: File,
     caption: str,
 ) -> None:
     """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
     figure, (axes,) = _stacked(1, 3.2)
-    for x, (colour, (title, seeds)) in enumerate(zip(_COLOURS, values.items(), strict=False)):
+    for x, (colour, (title, seeds)) in enumerate(
+        zip(itertools.cycle(_COLOURS), values.items(), strict=False)
+    ):
         axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
         if title in references:
@@ -86,21 +119,20 @@ def accuracies(
                 va="top",
             )
     axes.axhline(0.5, color="lightgray", linewidth=1)
-    labels = [textwrap.fill(title, 12) for title in values]
-    axes.set(xticks=range(len(values)), xticklabels=labels, ylabel="accuracy")
-    axes.set_title(caption, fontsize=10)
+    labels = [_text(title, 12) for title in values]
+    axes.set(ylabel="accuracy")
+    axes.set_xticks(range(len(values)), labels, fontsize=10 if len(values) <= 4 else 7)
+    axes.set_title(_text(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
-def reliability(
-    values: Mapping[str, Sequence[Calibration]], path: pathlib.Path, caption: str
-) -> None:
+def reliability(values: Mapping[str, Sequence[Calibration]], path: File, caption: str) -> None:
     """Share of positive reviews against predicted probability: a thin line per seed."""
     figure, (axes,) = _stacked(1, 4.2)
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
-    for colour, (title, seeds) in zip(_COLOURS, values.items(), strict=False):
+    for colour, (title, seeds) in zip(itertools.cycle(_COLOURS), values.items(), strict=False):
         for i, one in enumerate(seeds):
-            label = {"label": title} if i == 0 else {}
+            label = {"label": _text(title)} if i == 0 else {}
             axes.plot(
                 one.mean_probability,
                 one.share_positive,
@@ -116,7 +148,7 @@ def reliability(
 
 def memory(
     panels: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
-    path: pathlib.Path,
+    path: File,
     caption: str,
     colours: Mapping[str, int],
 ) -> None:
@@ -136,7 +168,7 @@ def memory(
             colour, style = _COLOURS[colours[title] % len(_COLOURS)], ("--", "-")[i % 2]
             low_D, median_D, high_D = np.maximum(np.mean(seeds, axis=0), 1e-12)
             distance = range(len(median_D))
-            axes.plot(distance, median_D, color=colour, linestyle=style, label=title)
+            axes.plot(distance, median_D, color=colour, linestyle=style, label=_text(title))
             axes.fill_between(distance, low_D, high_D, color=colour, alpha=0.12, linewidth=0)
         axes.set(yscale="log", ylim=(1e-9, None))
         axes.set_title(f"gradient with respect to {panel}", fontsize=10)
@@ -147,7 +179,7 @@ def memory(
 
 def lines(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]]],
-    path: pathlib.Path,
+    path: File,
     xlabel: str,
     caption: str,
 ) -> None:
@@ -157,10 +189,12 @@ def lines(
     """
     figure, rows = _stacked(len(panels), 2.6, sharex=True)
     for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
-        for colour, (title, (x, seeds)) in zip(_COLOURS, curves.items(), strict=False):
+        for colour, (title, (x, seeds)) in zip(
+            itertools.cycle(_COLOURS), curves.items(), strict=False
+        ):
             y = np.asarray(seeds, float)
-            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=title)
+            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=_text(title))
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
-        axes.set_title(panel, fontsize=10)
+        axes.set_title(_text(panel, 60), fontsize=10)
     rows[-1].set_xlabel(xlabel)
     _finish(figure, rows[0], caption, path)

@@ -1,77 +1,107 @@
-"""The report as one HTML page that needs nothing else: no network, no other file."""
+"""A report as files: ``report.md``, and ``report.html``, which needs no network and no other file.
+
+The page is made from the blocks. Its images are the report's own figures, drawn just before: the
+file that a block names must be a PNG below the run's ``figures``, wherever a link may lead to.
+"""
 
 import base64
+import os
 import pathlib
+import uuid
 from collections.abc import Sequence
 
 import jinja2
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from markupsafe import Markup
 
-from rnnsent.report.cards import Card
+from rnnsent.errors import UserError
+from rnnsent.report import blocks, markdown
+from rnnsent.report.blocks import Block, Figure
 
-CARDS = "<!-- cards -->"
-"""The line of a report's Markdown at which the page shows the cards."""
 PNG = b"\x89PNG\r\n\x1a\n"
 """How every PNG begins."""
 
 
-def render(title: str, text: str, folder: pathlib.Path, cards: Sequence[Card] = ()) -> str:
-    """A page from a report's Markdown and the cards of single reviews.
+def write(
+    report: Sequence[Block], folder: pathlib.Path, title: str, name: str = "report"
+) -> pathlib.Path:
+    """Writes ``<name>.md``, ``<name>.html`` and the figures that blocks hold; returns the page's.
 
     Args:
-      title: of the page.
-      text: Markdown; HTML in it is shown as text, and so is an image that is no PNG below
-        ``folder / "figures"``. What stands between a line ``CARDS`` and the next heading of second
-        level is replaced by the cards.
+      report: the blocks.
       folder: the run's.
-      cards: see :mod:`rnnsent.report.cards`.
+      title: of the page, in the browser.
+      name: of both files.
+
+    Raises:
+      UserError: if the folder cannot be written to.
     """
-    before, _, rest = text.partition(CARDS)
-    replaced, heading, after = rest.partition("\n## ")
-    after = heading + after if cards else rest
+    try:
+        for block in report:
+            if isinstance(block, Figure) and block.png is not None:
+                path = _place(folder, block.path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace(path, block.png)
+        replace(folder / f"{name}.md", markdown.render(report).encode("utf-8"))
+        path = folder / f"{name}.html"
+        replace(path, render(report, title, folder).encode("utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot write the report to {folder}: {error.strerror}.") from error
+    return path
+
+
+def replace(path: pathlib.Path, content: bytes) -> None:
+    """Writes all of a file or nothing of it."""
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def render(report: Sequence[Block], title: str, folder: pathlib.Path) -> str:
+    """A page.
+
+    Args:
+      report: its blocks.
+      title: in the browser.
+      folder: below whose ``figures`` the images lie that blocks only name.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rnnsent.report"), autoescape=True, trim_blocks=True
     )
-    return environment.get_template("page.html.j2").render(
-        title=title,
-        before=_html(before, folder),
-        after=_html(after, folder),
-        cards=cards,
-    )
+    environment.filters |= {"spans": _spans, "shown": blocks.shown}
+    environment.globals["image"] = lambda figure: _image(folder, figure)
+    return environment.get_template("page.html.j2").render(title=blocks.shown(title), blocks=report)
 
 
-def _html(text: str, folder: pathlib.Path) -> Markup:
-    """Markdown as HTML with its images inlined; HTML in it is escaped by the parser."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    parser.renderer.rules["table_open"] = lambda *_: '<div class="scroll"><table>\n'
-    parser.renderer.rules["table_close"] = lambda *_: "</table></div>\n"
-    tokens = parser.parse(text)
-    for token in tokens:
-        for child in token.children or ():
-            if child.type == "image":
-                _inline(child, _figure(folder, child.attrs["src"]))
-    return Markup(parser.renderer.render(tokens, parser.options, {}))
+def _spans(text: blocks.Text) -> list[tuple[str, str]]:
+    """What stands where: the element around each part of a text, and the part."""
+    elements = {blocks.Strong: "strong", blocks.Code: "code"}
+    return [
+        ("", part) if isinstance(part, str) else (elements[type(part)], part.text)
+        for part in blocks.spans(text)
+    ]
 
 
-def _figure(folder: pathlib.Path, source: str) -> bytes | None:
-    """A PNG below the run's own figures; None for anything else, wherever a link may lead to.
+def _image(folder: pathlib.Path, figure: Figure) -> str | None:
+    """A figure's address with the image in it; None where there is no such image of the run's."""
+    content = figure.png if figure.png is not None else _drawn(folder, figure.path)
+    if content is None or not content.startswith(PNG):
+        return None
+    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
-    A report can be made from texts of others, and a page is passed on: it holds no other file.
-    """
+
+def _drawn(folder: pathlib.Path, source: str) -> bytes | None:
+    """A file below the run's own figures; None for anything else, wherever a link may lead to."""
+    try:
+        path = _place(folder, source)
+        return path.read_bytes() if path.is_file() else None
+    except ValueError:
+        return None
+
+
+def _place(folder: pathlib.Path, source: str) -> pathlib.Path:
+    """Where a figure lies; ``ValueError`` unless that is below the run's own ``figures``."""
     named = pathlib.PurePosixPath(source)
     path = (folder / named).resolve()
     own = path.is_relative_to(folder.resolve() / "figures")
-    if named.is_absolute() or ".." in named.parts or not own or not path.is_file():
-        return None
-    content = path.read_bytes()
-    return content if content.startswith(PNG) else None
-
-
-def _inline(image: Token, content: bytes | None) -> None:
-    """Puts a PNG into an image's address; an image without one becomes a text, its description."""
-    if content is None:
-        image.type, image.content = "text", f"[no image: {image.content}]"
-    else:
-        image.attrs["src"] = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+    if named.is_absolute() or ".." in named.parts or not own:
+        raise ValueError(f"{source} is no figure of the run's own")
+    return path

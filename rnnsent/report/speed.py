@@ -1,8 +1,7 @@
 """Figures of a benchmark's record: bars against peers, growth, roofline."""
 
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,19 +9,11 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from rnnsent import timing
-from rnnsent.peers import SUBJECTS
-from rnnsent.peers.measure import TASKS
+from rnnsent.benchmark import SUBJECTS, clock
+from rnnsent.benchmark.measure import TASKS
+from rnnsent.benchmark.record import Floor, Measured
 
-Case = Mapping[str, Any]
-
-_LOOKS = {
-    "rnnsent": ("#c8553d", "o"),
-    "rnnsent-seeds": ("#e07a5f", "d"),
-    "rnnsent-packed": ("#d98873", "v"),
-    "rnnsent-scan": ("#e0a08f", "^"),
-    "rnnsent-stored": ("#8c3b2a", "s"),
-    "rnnsent-cudnn": ("#a04a86", "P"),
+_PEERS = {
     "flax": ("#2a6f97", "D"),
     "keras-jax": ("#61a5c2", "<"),
     "keras-tensorflow": ("#588157", ">"),
@@ -30,31 +21,30 @@ _LOOKS = {
     "torch-compile": ("#adb5bd", "p"),
     "jax-cudnn": ("#8d6a9f", "*"),
 }
-"""Colour and marker of a subject, the same in every figure: warm ones are rnnsent's."""
+
+_WARM = ("#c8553d", "#e07a5f", "#d98873", "#e0a08f", "#8c3b2a", "#a04a86", "#b5651d", "#7a2e1d")
+
+
+def _looks() -> dict[str, tuple[str, str]]:
+    """Colour and marker of a subject, the same in every figure: warm ones are rnnsent's."""
+    ours = [name for name, spec in SUBJECTS.items() if spec.ours]
+    return dict(zip(ours, zip(_WARM, "odv^sPX8", strict=True), strict=False)) | _PEERS
 
 
 def _look(name: str) -> tuple[str, str]:
-    return _LOOKS.get(name, ("black", "."))
+    return _looks().get(name, ("black", "."))
 
 
 def _title(name: str) -> str:
     return SUBJECTS[name].title if name in SUBJECTS else name
 
 
-def _cell(case: Case) -> str:
-    return case["case"]["config"]["cell"]
-
-
-def _names(cases: Sequence[Case]) -> list[str]:
+def _names(cases: Sequence[Measured]) -> list[str]:
     """Every subject that was measured in one of the cases, in the record's order."""
-    return list(
-        dict.fromkeys(
-            name for case in cases for name in case["samples"]["train"] if name != "limit"
-        )
-    )
+    return list(dict.fromkeys(name for case in cases for name in case.names()))
 
 
-def bars(cases: Sequence[Case], path: pathlib.Path) -> None:
+def bars(cases: Sequence[Measured], path: pathlib.Path) -> None:
     """Median time per step of every subject, a panel per case and task.
 
     Args:
@@ -67,35 +57,38 @@ def bars(cases: Sequence[Case], path: pathlib.Path) -> None:
     for row, case in zip(grid, cases, strict=True):
         for axes, (task, title) in zip(row, TASKS.items(), strict=True):
             _bars(axes, case, task)
-            axes.set_title(f"{case['label']}: {title}", fontsize=9, loc="left")
+            axes.set_title(f"{case.label}: {title}", fontsize=9, loc="left")
         row[1].set_yticklabels([])
     for axes in grid[-1]:
         axes.set_xlabel("ms per step")
     figure.savefig(path, dpi=150)
 
 
-def _bars(axes: Axes, case: Case, task: str) -> None:
+def _bars(axes: Axes, case: Measured, task: str) -> None:
     names = _names([case])
-    summaries = [timing.summarise(case["samples"][task][name]) for name in names]
+    summaries = [clock.summarise(case.samples[task][name]) for name in names]
     median = np.array([summary.median for summary in summaries]) * 1e3
     low, high = (np.array([getattr(s, end) for s in summaries]) * 1e3 for end in ("low", "high"))
     places = np.arange(len(names))
     axes.barh(places, median, color=[_look(name)[0] for name in names], height=0.7)
     spread = {"xerr": (median - low, high - median), "ecolor": "#333333", "capsize": 2}
     axes.errorbar(median, places, fmt="none", elinewidth=1, **spread)
-    for place, (value, end) in enumerate(zip(median, high, strict=True)):
+    for place, (value, top) in enumerate(zip(median, high, strict=True)):
         text = f"{value:.0f}" if value >= 10 else f"{value:.2g}"
         offset = {"xytext": (4, 0), "textcoords": "offset points"}
-        axes.annotate(text, (end, place), va="center", fontsize=8, **offset)
-    floor = case["floor"][task]["seconds"] * 1e3
-    axes.axvline(floor, color="black", linestyle="--", linewidth=1)
-    axes.set(yticks=places, yticklabels=map(_title, names), xlim=(0, max(high.max(), floor) * 1.12))
+        axes.annotate(text, (top, place), va="center", fontsize=8, **offset)
+    end = high.max()
+    if task in case.floor:
+        floor = case.floor[task].seconds * 1e3
+        axes.axvline(floor, color="black", linestyle="--", linewidth=1)
+        end = max(end, floor)
+    axes.set(yticks=places, yticklabels=map(_title, names), xlim=(0, end * 1.12))
     axes.invert_yaxis()
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def scaling(cases: Sequence[Case], xlabel: str, path: pathlib.Path) -> None:
+def scaling(cases: Sequence[Measured], xlabel: str, path: pathlib.Path) -> None:
     """Time per step and memory against what was varied, a row of panels per cell.
 
     Args:
@@ -103,52 +96,51 @@ def scaling(cases: Sequence[Case], xlabel: str, path: pathlib.Path) -> None:
       xlabel: its name.
       path: where to write.
     """
-    cells = list(dict.fromkeys(map(_cell, cases)))
+    cells = list(dict.fromkeys(case.case.cell for case in cases))
     figure = Figure(figsize=(13, 3.3 * len(cells) + 0.3), layout="constrained")
     grid = figure.subplots(len(cells), len(TASKS) + 1, squeeze=False)
     for row, cell in zip(grid, cells, strict=True):
-        own = [case for case in cases if _cell(case) == cell]
+        own = [case for case in cases if case.case.cell == cell]
         for axes, (task, title) in zip(row, TASKS.items(), strict=False):
             _times(axes, own, task)
             axes.set(title=f"{cell}: {title}", ylabel="ms per step")
         _lines(row[-1], own, _temporary)
         row[-1].set(title=f"{cell}: memory of a training step", ylabel="temporary MB (XLA)")
         for axes in row:
-            _logarithmic(axes, [case["value"] for case in own], xlabel)
+            _logarithmic(axes, [case.value for case in own], xlabel)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
 
 
-def _times(axes: Axes, cases: Sequence[Case], task: str) -> None:
-    def of(scale: Callable) -> Callable[[Case, str], float]:
+def _times(axes: Axes, cases: Sequence[Measured], task: str) -> None:
+    def of(scale: Callable) -> Callable[[Measured, str], float]:
         return lambda case, name: (
-            scale(case["samples"][task][name]) * 1e3
-            if name in case["samples"][task]
-            else float("nan")
+            scale(case.samples[task][name]) * 1e3 if name in case.names() else float("nan")
         )
 
-    _lines(axes, cases, of(lambda samples: timing.summarise(samples).median))
-    x = [case["value"] for case in cases]
+    _lines(axes, cases, of(lambda samples: clock.summarise(samples).median))
+    x = [case.value for case in cases]
     for name in _names(cases):
         low, high = ([of(end)(case, name) for case in cases] for end in (min, max))
         axes.fill_between(x, low, high, color=_look(name)[0], alpha=0.15, linewidth=0)
-    floor = [case["floor"][task]["seconds"] * 1e3 for case in cases]
+    nan = float("nan")
+    floor = [case.floor[task].seconds * 1e3 if task in case.floor else nan for case in cases]
     axes.plot(x, floor, color="black", linestyle="--", linewidth=1, label="floor")
 
 
-def _lines(axes: Axes, cases: Sequence[Case], of: Callable[[Case, str], float]) -> None:
+def _lines(axes: Axes, cases: Sequence[Measured], of: Callable[[Measured, str], float]) -> None:
     """A line per subject that has values."""
     for name in _names(cases):
         y = [of(case, name) for case in cases]
         if np.isfinite(y).any():
             colour, marker = _look(name)
             style = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
-            axes.plot([case["value"] for case in cases], y, label=_title(name), **style)
+            axes.plot([case.value for case in cases], y, label=_title(name), **style)
 
 
-def _temporary(case: Case, name: str) -> float:
-    size = case["results"].get(name, {}).get("memory", {}).get("temporary")
+def _temporary(case: Measured, name: str) -> float:
+    size = case.temporary_bytes(name)
     return size / 1e6 if size else float("nan")
 
 
@@ -168,19 +160,19 @@ def _readable(axis: Axis, text: Callable[[float, int], str]) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def roofline(cases: Sequence[Case], path: pathlib.Path) -> None:
+def roofline(cases: Sequence[Measured], path: pathlib.Path) -> None:
     """Attained rate against arithmetic intensity: a point per subject, a column per case and task.
 
     Args:
-      cases: of the record.
+      cases: of the record, those that have a floor with products in it.
       path: where to write.
     """
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     axes = figure.subplots()
-    bounds = [(case, task, case["floor"][task]) for case in cases for task in TASKS]
-    bandwidth = max(bound["bytes_per_second"] for *_, bound in bounds)
-    peak = max(bound["flops_per_second"] for *_, bound in bounds)
-    intensities = [bound["flops"] / bound["bytes"] for *_, bound in bounds]
+    bounds = [(case, task, case.floor[task]) for case in cases for task in TASKS]
+    bandwidth = max(bound.bytes_per_second for *_, bound in bounds)
+    peak = max(bound.flops_per_second for *_, bound in bounds)
+    intensities = [bound.flops / bound.bytes for *_, bound in bounds]
     x = np.geomspace(peak / bandwidth / 4, max(intensities) * 2, 200)
     axes.plot(x, np.minimum(peak, x * bandwidth) / 1e9, color="black", linewidth=1.5)
     axes.annotate(
@@ -205,16 +197,16 @@ def roofline(cases: Sequence[Case], path: pathlib.Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _column(axes: Axes, case: Case, task: str, bound: Mapping[str, float], x: float) -> list[float]:
+def _column(axes: Axes, case: Measured, task: str, bound: Floor, x: float) -> list[float]:
     """The subjects of one case and task, and the rate of products of just its shapes."""
     rates = []
     for name in _names([case]):
         colour, marker = _look(name)
-        rates.append(bound["flops"] / timing.summarise(case["samples"][task][name]).median / 1e9)
+        rates.append(bound.flops / clock.summarise(case.samples[task][name]).median / 1e9)
         axes.scatter(x, rates[-1], color=colour, marker=marker, s=36, label=_title(name), zorder=3)
-    roof = bound["flops_per_second"] / 1e9
+    roof = bound.flops_per_second / 1e9
     axes.hlines(roof, x / 1.12, x * 1.12, color="black", linestyle="--", linewidth=1)
     style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 8}
-    label = f"{_cell(case)} {'train' if task == 'train' else 'infer'}"
+    label = f"{case.case.cell} {'train' if task == 'train' else 'infer'}"
     axes.annotate(label, (x, 0.02), xycoords=("data", "axes fraction"), **style)
     return [*rates, roof]

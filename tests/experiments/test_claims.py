@@ -1,97 +1,97 @@
-"""The claims on the toy task: in a comparison's folder, then gone on with."""
+"""The claims on the toy task: in a comparison's folder, drawn again, gone on with."""
 
 import json
 import shutil
 
 import pytest
-from scripts import COMPARED, refused, run
+from scripts import refused, run
 
 from rnnsent import notebook
-from rnnsent.claims import CONDITIONS
-from rnnsent.verdicts import Criterion, verdict
+from rnnsent.claims import record as records
+from rnnsent.claims.conditions import CONDITIONS
+from rnnsent.claims.criteria import verdict
 
 pytestmark = pytest.mark.slow
-OPTIONS = ("--data", "toy", "--epochs", "2", "--seeds", "0", "--maxlen", "24")
+OPTIONS = "--data toy --epochs 2 --seeds 0 --maxlen 24 --features 8 4".split()
+COMPARED = ("notebook-lstm", "notebook-simple-rnn")
 
 
 @pytest.fixture(scope="module")
-def finished(compared, tmp_path_factory):
-    """Where both ran, the folder, and what there was after the comparison: file contents."""
+def finished(tmp_path_factory):
+    """Where both ran, the folder, what the comparison left in it, and what the claims said."""
     cwd = tmp_path_factory.mktemp("work")
-    (made,) = (compared[0] / "runs").iterdir()
+    (cwd / "my.toml").write_text('extends = "notebook-lstm"\ndropout = 0.3\n')
+    run("experiments.compare", "--recipes", *COMPARED, *OPTIONS, "--run", "both", cwd=cwd)
     folder = cwd / "both"
-    shutil.copytree(made, folder)
-    kept = [folder / "report.md", *folder.glob("*/seed-?/result.json")]
+    kept = [folder / "report.md", folder / "record.json", *folder.glob("*/seed-0/result.json")]
     before = {path: path.read_bytes() for path in kept}
-    done = run("experiments.claims", *OPTIONS, "--run", "both", cwd=cwd)
+    done = run("experiments.claims", *OPTIONS, "--recipes", "my.toml", "--run", "both", cwd=cwd)
     return cwd, folder, before, done
 
 
-def test_every_claim_gets_the_verdict_of_its_criteria(finished):
-    folder = finished[1] / "claims"
-    found = json.loads((folder / "claims.json").read_text())
-    assert list(found) == list(notebook.CLAIMS)
-    report = (folder / "report.md").read_text()
-    for claim, one in found.items():
-        holds = [criterion["holds"] for criterion in one["criteria"]]
-        assert one["verdict"] == verdict([Criterion("", "", h) for h in holds])
-        assert f"| {claim} | **{one['verdict']}** |" in report
-    assert "`toy`" in "\n".join(report.splitlines()[:5])
+def test_every_claim_has_its_verdict_and_the_guest_its_rows(finished):
+    record = records.read(finished[1])
+    assert [claim.statement for claim in record.claims] == list(notebook.CLAIMS)
+    assert all(claim.verdict == verdict(claim.criteria) for claim in record.claims)
+    *conditions, guest = record.rows
+    assert conditions == list(CONDITIONS) and guest.startswith("my+")
+    text = (finished[1] / "claims" / "report.md").read_text()
+    assert guest in text and record.rows[guest].printed is None
 
 
 def test_the_page_has_the_cards_and_every_figure(finished):
     folder = finished[1] / "claims"
-    page, report = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
+    page, text = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert page.count("<article") == 20
-    assert page.count("<img") == report.count("](figures/") >= 6
+    assert page.count("<img") == text.count("](figures/") >= 6
 
 
 def test_the_conditions_differ_as_they_say(finished):
-    folder = finished[1]
-    for name, condition in CONDITIONS.items():
-        place = folder / name / "seed-0"
-        assert len((place / "metrics.jsonl").read_text().splitlines()) == 2 * condition.epochs
-        measured = json.loads((place / "measured.json").read_text())
-        assert set(measured) == {"last", "replaced", "flips", "reading", "fresh", "trained"}
+    rows = records.read(finished[1]).rows
+    assert [rows[name].found[0].epochs for name in CONDITIONS] == [2, 2, 4, 2, 2]
+    assert [rows[name].recurrent_dropout for name in CONDITIONS] == [0.1, 0, 0.1, 0, 0.1]
 
 
 def test_a_comparisons_trainings_are_taken_over_and_both_reports_stay(finished):
-    cwd, folder, before, done = finished
-    assert len(before) == 5
+    _, _, before, done = finished
+    assert len(before) == 4
     assert all(path.read_bytes() == content for path, content in before.items())
-    trained = [line for line in done.stderr.splitlines() if " epoch 1/" in line]
-    assert len(trained) == len(CONDITIONS) - 2
-    back = run("experiments.compare", *COMPARED, "--run", "both", cwd=cwd)
-    assert " epoch 1/" not in back.stderr
-    results = {path: content for path, content in before.items() if path.name == "result.json"}
-    assert all(path.read_bytes() == content for path, content in results.items())
+    assert f"To be trained: {len(CONDITIONS) + 1 - 2} of {len(CONDITIONS) + 1}" in done.stderr
+
+
+def test_pages_are_drawn_again_without_computing(finished):
+    cwd, folder, *_ = finished
+    page = folder / "claims" / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    done = run("experiments.claims", "--redraw", "both", cwd=cwd)
+    assert page.read_bytes() == before
+    assert "looking inside" not in done.stderr and "To be trained" not in done.stderr
 
 
 def test_what_is_finished_is_not_done_again(finished):
-    """Nor is it in a folder of the claims' own, where the report is the folder's."""
     cwd, both, *_ = finished
-    folder = cwd / "alone"
-    left_out = shutil.ignore_patterns("claims", "summary.json", "report.*", "figures")
-    shutil.copytree(both, folder, ignore=left_out)
-    kept = folder / "lstm" / "seed-0"
-    before = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
-    again = folder / "simple_rnn-plain" / "seed-0" / "measured.json"
-    text = again.read_text()
-    again.unlink()
-    done = run("experiments.claims", *OPTIONS, "--run", str(folder), cwd=cwd)
-    assert done.stderr.count("looking inside") == 1
-    assert json.loads(again.read_text()) == json.loads(text)
-    after = [(kept / name).stat().st_mtime_ns for name in ("result.json", "measured.json")]
-    assert before == after
-    assert (folder / "report.html").read_text().count("<article") == 20
-    assert not (folder / "claims").exists()
+    folder = cwd / "again"
+    shutil.copytree(both, folder, ignore=shutil.ignore_patterns("claims"))
+    (measured,) = folder.glob("notebook-lstm*dropout*/seed-0/measured.json")
+    text = measured.read_text()
+    measured.unlink()
+    options = (*OPTIONS, "--recipes", "my.toml", "--run", "again")
+    done = run("experiments.claims", *options, cwd=cwd)
+    assert done.stderr.count("looking inside") == 1 and "To be trained" not in done.stderr
+    assert json.loads(measured.read_text()) == json.loads(text)
+    assert records.read(folder).rows.keys() == records.read(both).rows.keys()
 
 
-def test_a_claims_folders_conditions_can_be_inspected(finished, monkeypatch, capsys):
-    cwd, folder, *_ = finished
-    models = ("--models", "simple_rnn-plain", "lstm-recurrent")
-    done = run("experiments.inspect", str(folder), "--review", "3", *models, cwd=cwd)
-    for name in models[1:]:
-        assert f"{CONDITIONS[name].title}: " in done.stdout
-    wrong = f"experiments.inspect {folder} --models gru --review 3"
-    assert "lstm-recurrent" in refused(wrong, cwd, monkeypatch, capsys)
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ("--redraw nowhere", "holds no claims"),
+        ("--recipes nothing", "no recipe"),
+        ("--seeds 0 0", "twice"),
+        ("--data toy --epochs 0", "epochs"),
+    ],
+)
+def test_mistakes_are_one_line(options, words, tmp_path, monkeypatch, capsys):
+    said = refused(f"experiments.claims {options}", tmp_path, monkeypatch, capsys)
+    assert words in said and said.count("\n") == 1

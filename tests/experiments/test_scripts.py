@@ -18,12 +18,6 @@ def finished(compared):
     return cwd, folder, done
 
 
-@pytest.fixture(scope="module")
-def predicted(compared):
-    """What predict printed on a new review."""
-    return run("experiments.predict", "a good film", cwd=compared[0]).stdout
-
-
 def test_compare_writes_the_report_it_prints(finished):
     _, folder, done = finished
     report = (folder / "report.md").read_text()
@@ -45,42 +39,6 @@ def test_compare_writes_the_report_it_prints(finished):
             assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
             assert (place / "result.json").exists() and (place / "predictions.npz").exists()
     assert json.loads((folder / "provenance.json").read_text())["data"]["source"] == "toy"
-
-
-def test_predict_reads_a_new_review(predicted):
-    assert "toy" in predicted.splitlines()[0]
-    assert len(re.findall(r"0\.\d{3}", predicted)) == 4
-
-
-def test_evaluate_measures_the_checkpoints_again(finished):
-    done = run("experiments.evaluate", cwd=finished[0])
-    rows = [line for line in done.stdout.splitlines() if "%" in line]
-    assert len(rows) == 4
-    for row in rows:
-        now, then = re.findall(r"\d+\.\d\d%", row)
-        assert now == then
-
-
-def test_inspect_reads_a_review_of_the_run(finished, monkeypatch, capsys):
-    cwd, folder, _ = finished
-    done = run("experiments.inspect", str(folder), "--review", "3", cwd=cwd)
-    assert "test review 3 (truth: " in done.stdout.splitlines()[0]
-    assert (folder / "test-review-3.html").read_text().count("<article") == 1
-    beyond = f"experiments.inspect {folder} --review 256"
-    assert "0 to 255" in refused(beyond, cwd, monkeypatch, capsys)
-
-
-def test_inspect_reads_a_text_and_says_what_the_models_said(finished, predicted):
-    cwd, *_ = finished
-    options = ("--text", "a good film", "--seed", "1", "--out", "mine.html")
-    done = run("experiments.inspect", *options, cwd=cwd)
-    said = dict(re.findall(r"^(\S+): .* of positive (0\.\d\d)$", done.stdout, re.M))
-    assert set(said) == {"SimpleRNN", "LSTM"}
-    for title, p in said.items():
-        (line,) = [row for row in predicted.splitlines() if f"| {title} |" in row]
-        by_seed = [float(value) for value in re.findall(r"0\.\d{3}", line)]
-        assert float(p) == pytest.approx(by_seed[1], abs=0.006)
-    assert "good" in (cwd / "mine.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+from compare import made
 from playwright.sync_api import sync_playwright
 
-from rnnsent.report import cards, figures, page
+from rnnsent.readings import Reading
+from rnnsent.report import blocks, cards, compare, figures, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -22,20 +24,21 @@ def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     (folder / "figures").mkdir()
     figures.accuracies({"A": [0.5, 0.6]}, {}, folder / "figures" / "a.png", "toy")
-    wide = "|".join(["", *(f"a wide column {i}" for i in range(12)), ""])
-    rule = "|".join(["", *["---"] * 12, ""])
-    bars = "![bars](figures/a.png)"
-    text = f"# Report\n\n{HOSTILE}\n\n{wide}\n{rule}\n{wide}\n\n{bars}\n\n{page.CARDS}\n"
-    path = folder / "report.html"
-    made = [_card(number) for number in range(1, 21)]
-    path.write_text(page.render(HOSTILE, text, folder, made), encoding="utf-8")
-    return path.as_uri()
+    wide = [f"a wide column {i}" for i in range(12)]
+    report = [
+        blocks.Heading(1, "Report"),
+        blocks.Paragraph(HOSTILE),
+        blocks.Table(wide, [wide]),
+        blocks.Figure("figures/a.png", "bars"),
+        blocks.Cards([_card(number) for number in range(1, 21)]),
+    ]
+    return page.write(report, folder, HOSTILE).as_uri()
 
 
 def _card(number):
     words = [HOSTILE, "averyveryverylongword" * 8, *["good", "film"] * 60]
-    ramp = np.linspace(0, 0.9, len(words))
-    readings = [cards.Reading(title, ramp, ramp, ramp, 0.5, 0.9, 0.0) for title in "AB"]
+    ramp = tuple(np.linspace(0, 0.9, len(words)).tolist())
+    readings = [Reading(title, ramp, ramp, ramp, 0.5, 0.9, 0.0) for title in "AB"]
     return cards.card(number, f"test review {HOSTILE}", 1, words, readings)
 
 
@@ -86,6 +89,17 @@ def test_a_hostile_review_is_text(shown):
     assert tab.locator("main script, main img[src=x]").count() == 0
     assert "<script>" in tab.locator("article.card").first.inner_text()
     assert "<script>" in tab.title()
+
+
+def test_the_first_table_fits_a_telephone(browser, tmp_path):
+    compare.write(made.default(seeds=5), tmp_path)
+    tab = browser.new_page(viewport={"width": 390, "height": 800})
+    tab.goto((tmp_path / "report.html").as_uri())
+    table = tab.locator(".scroll").first
+    assert "SimpleRNN, notebook" in table.inner_text()
+    assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.close()
 
 
 def test_light_and_dark_differ_and_both_can_be_read(browser, address):

@@ -1,59 +1,16 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnsent import analysis, evaluation, training
-from rnnsent.data import PAD, START, Vocabulary
-from rnnsent.model import PRESETS
+from rnnsent.readings import Reading
 from rnnsent.report import cards
-
-CONFIG = dataclasses.replace(PRESETS["lstm"], vocab_size=50, embedding_size=8, features=(8, 4))
 
 
 def reading(title, trajectory, contribution=None, missing=0.0):
-    trajectory = np.asarray(trajectory, float)
-    if contribution is None:
-        contribution = np.zeros_like(trajectory)
-    end = float(trajectory[-1]) if len(trajectory) else 0.5
-    contribution = np.asarray(contribution, float)
-    return cards.Reading(title, contribution, contribution / 2, trajectory, 0.5, end, missing)
-
-
-@pytest.fixture(scope="module")
-def params():
-    return training.create_state(CONFIG, training.optimizer(), 0).params
-
-
-def test_a_reading_has_one_entry_per_word_and_ends_with_the_prediction(params):
-    ids_T = np.array([PAD, PAD, START, 7, 9, PAD, 11], np.int32)
-    found = cards.read("LSTM", CONFIG, params, ids_T)
-    assert found.trajectory.shape == found.contribution.shape == (3,)
-    (logit,) = training.predict(CONFIG, params, ids_T[None])
-    assert found.probability == pytest.approx(evaluation.probability(logit), abs=1e-6)
-    assert found.trajectory[-1] == pytest.approx(found.probability, abs=1e-6)
-    whole = analysis.integrated_gradients(CONFIG, params, ids_T)
-    np.testing.assert_allclose(found.contribution, whole.contribution_T[[3, 4, 6]], atol=1e-4)
-    assert found.missing <= 0.01
-    begun = evaluation.probability(training.predict(CONFIG, params, np.array([[START]], np.int32)))
-    assert found.before == pytest.approx(begun[0], abs=1e-6)
-    without = training.predict(CONFIG, params, np.array([[START, 9, 11]], np.int32))[0]
-    assert found.left_out[0] == pytest.approx(logit - without, abs=1e-6)
-
-
-def test_a_review_that_fills_the_row_begins_from_nothing(params):
-    found = cards.read("LSTM", CONFIG, params, np.array([7, 9, 11], np.int32))
-    (nothing,) = training.predict(CONFIG, params, np.full((1, 3), PAD, np.int32))
-    assert found.before == pytest.approx(evaluation.probability(nothing), abs=1e-6)
-
-
-def test_words_are_those_the_models_saw():
-    vocabulary = Vocabulary(("the", "film", "good"), "counted")
-    ids = vocabulary.encode("The film was good", 6)
-    padded = np.concatenate([[PAD, PAD], ids]).astype(np.int32)
-    assert cards.words(vocabulary, padded) == ["the", "film", "!"]
+    contribution = tuple(contribution or [0.0] * len(trajectory))
+    left_out = tuple(value / 2 for value in contribution)
+    return Reading(title, contribution, left_out, tuple(trajectory), 0.5, trajectory[-1], missing)
 
 
 def test_the_remark_names_the_largest_move_and_only_that():
@@ -79,11 +36,10 @@ def test_no_move_within_the_window_is_larger(trajectory):
             assert abs(p[j] - p[i]) <= abs(after - before) + 1e-6
 
 
-def test_a_review_without_words_is_said_to_have_none(params):
-    found = cards.read("LSTM", CONFIG, params, np.full(7, PAD, np.int32))
-    made = cards.card(1, "a review", 0, [], [found])
-    assert "had no word to read" in made.remark
-    assert f"{found.probability:.2f}" in made.models[0].said
+def test_a_review_without_words_is_said_to_have_none():
+    empty = Reading("LSTM", (), (), (), 0.5, 0.5, 0.0)
+    made = cards.card(1, "a review", 0, [], [empty])
+    assert "had no word to read" in made.remark and "0.50" in made.models[0].said
 
 
 @pytest.mark.parametrize(

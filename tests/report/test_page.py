@@ -1,11 +1,11 @@
 import re
 
 import pytest
+from report.hostile import HOSTILE, card, report
 
-from rnnsent.report import cards, figures, page
-from rnnsent.report.markdown import table
-
-HOSTILE = "<script>alert(1)</script>"
+from rnnsent.errors import UserError
+from rnnsent.report import figures, page
+from rnnsent.report.blocks import Cards, Figure, Heading, Paragraph, Strong, Table
 
 
 @pytest.fixture
@@ -15,26 +15,30 @@ def folder(tmp_path):
     return tmp_path
 
 
-def card(text):
-    word = cards.Word(text, "+0.1 nats", "more", 0.5)
-    model = cards.Model("A", "first", "positive", [word], "30,60", "")
-    return cards.Card(1, text, text, [model], text, text)
-
-
 def test_everything_is_inside_the_page(folder):
-    text = "# Title\n\n![an alt text](figures/a.png)\n\n" + table(("a", "b"), [("1", "2")])
-    html = page.render("Title", text, folder)
-    assert 'alt="an alt text"' in html and "<td>2</td>" in html
+    made = [
+        Heading(1, "Title"),
+        Figure("figures/a.png", "an alt text"),
+        Table(("a", "b"), [("1", "2")]),
+    ]
+    html = page.render(made, "Title", folder)
+    assert html.startswith("<!doctype html>")
+    assert 'alt="an alt text"' in html and '<td class="r">2</td>' in html
     addresses = re.findall(r'(?:src|href)="([^"]*)"', html)
-    assert addresses and all(address.startswith("data:") for address in addresses)
+    assert len(addresses) == 2 and all(address.startswith("data:") for address in addresses)
     assert "http" not in re.sub(r"data:[^\"]*", "", html)
 
 
+def test_parts_of_a_text_stand_side_by_side(folder):
+    html = page.render([Paragraph(["a ", Strong("b"), ", c"])], "T", folder)
+    assert "<p>a <strong>b</strong>, c</p>" in html
+
+
 def test_markup_in_texts_is_shown_as_text(folder):
-    text = f"# T\n\n{HOSTILE}\n\n" + table(("a", "b"), [(HOSTILE, "x")]) + f"\n\n{page.CARDS}\n"
-    html = page.render(HOSTILE, text, folder, [card(f'{HOSTILE}" onload="x')])
+    html = page.render(report(), HOSTILE, folder)
     assert "<script" not in html and 'onload="x' not in html
-    assert html.count("&lt;script&gt;") >= 6
+    assert "<a " not in html and "<img" not in html and "base64" not in html
+    assert html.count("&lt;script&gt;") >= 25
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,8 @@ def test_only_the_runs_own_figures_are_inlined(tmp_path, source):
     (folder / "figures" / "text.png").write_bytes(b"canary")
     (folder / "figures" / "link.png").symlink_to(outside)
     (folder / "linked").symlink_to(tmp_path)
-    html = page.render("T", f"![what it shows]({source.format(outside=outside)})", folder)
+    made = [Figure(source.format(outside=outside), "what it shows")]
+    html = page.render(made, "T", folder)
     assert "base64" not in html and "<img" not in html
     assert "[no image: what it shows]" in html
 
@@ -70,13 +75,30 @@ def test_figures_that_are_a_link_themselves_are_not_followed(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.png").write_bytes(page.PNG)
     (tmp_path / "run" / "figures").symlink_to(tmp_path / "other")
-    assert "<img" not in page.render("T", "![a](figures/a.png)", tmp_path / "run")
+    made = [Figure("figures/a.png", "a")]
+    assert "<img" not in page.render(made, "T", tmp_path / "run")
+    with pytest.raises(ValueError, match="no figure of the run's own"):
+        page.write([Figure("figures/a.png", "a", page.PNG)], tmp_path / "run", "T")
+    assert (tmp_path / "other" / "a.png").read_bytes() == page.PNG
 
 
-def test_cards_stand_in_for_the_markdowns_list(folder):
-    text = f"before\n\n{page.CARDS}\n\nthe list\n\n## Next\n\nafter\n"
-    html = page.render("T", text, folder, [card("w")])
+def test_a_report_is_written_whole_with_its_figures(tmp_path):
+    path = page.write([Heading(1, "T"), Figure("figures/b.png", "a", page.PNG)], tmp_path, "T")
+    assert path == tmp_path / "report.html" and "base64" in path.read_text()
+    assert (tmp_path / "figures" / "b.png").read_bytes() == page.PNG
+    assert (tmp_path / "report.md").read_text() == "# T\n\n![a](figures/b.png)\n"
+    assert {p.name for p in tmp_path.iterdir()} == {"figures", "report.html", "report.md"}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    with pytest.raises(UserError, match="Cannot write the report to .*nowhere"):
+        page.write([], tmp_path / "nowhere", "T")
+
+
+def test_cards_stand_in_the_page_and_their_stand_in_elsewhere(tmp_path):
+    made = [Paragraph("before"), Cards([card("w")], [Paragraph("the list")]), Paragraph("after")]
+    html = page.render(made, "T", tmp_path)
     assert "the list" not in html and html.index("before") < html.index('id="review-1"')
-    assert html.index('id="review-1"') < html.index("<h2>Next</h2>") < html.index("<p>after")
-    without = page.render("T", text, folder)
-    assert "the list" in without and "<article" not in without
+    assert html.index('id="review-1"') < html.index("<p>after")
+    page.write(made, tmp_path, "T")
+    assert (tmp_path / "report.md").read_text() == "before\n\nthe list\n\nafter\n"

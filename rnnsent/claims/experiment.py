@@ -1,0 +1,263 @@
+"""From finished trainings to the record of the claims; what is measured lies with each of them."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from rnnsent import (
+    console,
+    evaluation,
+    model,
+    notebook,
+    readings,
+    runs,
+)
+from rnnsent.claims import criteria, measure
+from rnnsent.claims.conditions import CONDITIONS, Planned
+from rnnsent.claims.measure import Epoch, Found
+from rnnsent.claims.record import Agreement, Claim, Record, Row
+from rnnsent.data import OOV, START, Reviews, Split
+from rnnsent.evaluation import Group
+from rnnsent.model import SentimentClassifier
+from rnnsent.recipes import Recipe
+from rnnsent.runs import Trained, records
+from rnnsent.runs.records import Provenance
+
+LENGTHS = (0, 50, 100, 132, 200, 300, 500)
+"""Edges of the bins of a review's true length, in ids."""
+UNKNOWN = (0, 2, 5, 10, 15, 20)
+"""Edges of the bins of unknown words, in percent of those read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """One training that did not diverge, and what was found."""
+
+    trained: Trained
+    found: Found
+
+    @property
+    def test_logits_N(self) -> np.ndarray:
+        """What it says of the test reviews."""
+        return self.trained.test_logits_N
+
+
+Trainings = Mapping[str, Sequence[Finished]]
+"""By name, per seed."""
+
+
+def look(
+    plan: Mapping[str, Planned],
+    trained: Mapping[str, Sequence[Trained]],
+    seeds: Sequence[int],
+    reviews: Reviews,
+    origin: Provenance,
+) -> Record:
+    """Measures finished trainings and decides; what is measured already is read back.
+
+    Args:
+      plan: all conditions, and what is to be shown beside them.
+      trained: the same, one per seed.
+      seeds: theirs.
+      reviews: trained and measured on.
+      origin: of this command.
+
+    Raises:
+      SystemExit: if with every seed a condition diverged.
+    """
+    lost = runs.diverged_text(one for many in trained.values() for one in many)
+    kept, left = finite(trained, seeds)
+    if not kept:
+        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+    finished = {
+        name: [_finished(plan[name], one, reviews) for one in many.values()]
+        for name, many in left.items()
+    }
+    return record(plan, kept, finished, reviews, origin, lost)
+
+
+def finite(
+    trained: Mapping[str, Sequence[Any]], seeds: Sequence[int]
+) -> tuple[tuple[int, ...], dict[str, dict[int, Any]]]:
+    """The seeds with which no condition diverged, for conditions are compared seed by seed.
+
+    What is shown beside the conditions has those of these seeds with which it did not diverge
+    itself; it is left out where there is none.
+    """
+    by_seed = {name: dict(zip(seeds, many, strict=True)) for name, many in trained.items()}
+    lost = {s for name in CONDITIONS for s, one in by_seed[name].items() if one.diverged}
+    kept = tuple(seed for seed in seeds if seed not in lost)
+    left = {
+        name: {seed: many[seed] for seed in kept if not many[seed].diverged}
+        for name, many in by_seed.items()
+    }
+    return kept, {name: many for name, many in left.items() if many}
+
+
+def _finished(planned: Planned, trained: Trained, reviews: Reviews) -> Finished:
+    """Looks into a training, or reads back what was seen."""
+    path = trained.folder / "measured.json"
+    if not path.exists():
+        console.say(f"{planned.title} seed {trained.seed}: looking inside")
+        classifier, seed, params = restore(trained)
+        records.write_json(path, measure.measure(classifier, params, seed, reviews))
+    return Finished(trained, _found(trained, measure.read(path)))
+
+
+def restore(trained: Trained) -> tuple[SentimentClassifier, int, Any]:
+    """Model, seed and parameters of a training whose recipe this command named."""
+    return runs.restore(trained, [trained.recipe.cell])
+
+
+def _found(trained: Trained, measured: measure.Measured) -> Found:
+    result = trained.result
+    return Found(
+        trained.seed,
+        result.epochs,
+        result.final.train_accuracy,
+        result.final.test_accuracy,
+        result.epoch_seconds,
+        tuple(Epoch(epoch.loss, epoch.accuracy) for epoch in trained.history),
+        measured,
+    )
+
+
+def record(
+    plan: Mapping[str, Planned],
+    seeds: tuple[int, ...],
+    finished: Trainings,
+    reviews: Reviews,
+    origin: Provenance,
+    lost: str = "",
+) -> Record:
+    """All of it as data; the checkpoints of two trainings are read for the twenty reviews."""
+    found = {name: [one.found for one in many] for name, many in finished.items()}
+    comparable = reviews.comparable
+    rows = {name: _row(plan[name], many, reviews) for name, many in finished.items()}
+    tests = mcnemar(finished, reviews.test.label_N)
+    parameters = {name: rows[name].parameters for name in notebook.TITLES}
+    decided = criteria.criteria(found, tests, parameters, comparable)
+    chosen = {cell: nearest(found, cell) for cell in notebook.TITLES}
+    return Record(
+        origin,
+        reviews.provenance["test_title"],
+        comparable,
+        seeds,
+        lost,
+        rows,
+        tests,
+        tuple(agreements(finished, {name: row.title for name, row in rows.items()})),
+        tuple(Claim(text, criteria.verdict(cs), tuple(cs)) for text, cs in decided.items()),
+        tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
+        tuple(_twenty(finished, chosen, reviews)),
+    )
+
+
+def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews) -> Row:
+    test, recipe = reviews.test, planned.recipe
+    right = [evaluation.correct(one.test_logits_N, test.label_N) for one in many]
+    printed = notebook.TEST_ACCURACY[planned.printed] if planned.printed else None
+    return Row(
+        planned.title,
+        recipe.name,
+        recipe.recurrent_dropout,
+        _parameters(recipe, reviews),
+        printed if reviews.comparable else None,
+        evaluation.bootstrap_interval(right[0]),
+        tuple(evaluation.calibration(one.test_logits_N, test.label_N) for one in many),
+        groups(test, right),
+        tuple(one.found for one in many),
+    )
+
+
+def _parameters(recipe: Recipe, reviews: Reviews) -> int:
+    classifier = recipe.classifier(reviews.encoding.num_words)
+    shapes = jax.eval_shape(lambda: model.init(classifier, jax.random.key(0)))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def mcnemar(finished: Trainings, label_N: np.ndarray) -> dict[str, tuple[evaluation.McNemar, ...]]:
+    """Those of ``criteria.BEATEN`` and the LSTM on the same reviews, per seed."""
+    right = {
+        name: [evaluation.correct(one.test_logits_N, label_N) for one in finished[name]]
+        for name in (*criteria.BEATEN, "lstm")
+    }
+    return {
+        name: tuple(map(evaluation.mcnemar, right[name], right["lstm"])) for name in criteria.BEATEN
+    }
+
+
+def groups(test: Split, right: Sequence[np.ndarray]) -> dict[str, tuple[Group, ...]]:
+    """Accuracy by true length, place of padding and unknown words; means over seeds.
+
+    Args:
+      test: the reviews.
+      right: bool (N,) per seed, whether each review is classified right.
+    """
+    words_N = np.maximum((test.mask_NT & (test.ids_NT != START)).sum(1), 1)
+    unknown_N = 100 * (test.ids_NT == OOV).sum(1) / words_N
+    parts = {
+        "true length": [evaluation.by_bins(test.length_N, r, LENGTHS, " ids") for r in right],
+        "padding": [evaluation.by_padding(test.mask_NT, r) for r in right],
+        "unknown words": [evaluation.by_bins(unknown_N, r, UNKNOWN, "%") for r in right],
+    }
+    return {name: tuple(map(_mean_group, zip(*of, strict=True))) for name, of in parts.items()}
+
+
+def _mean_group(seeds: Sequence[Group]) -> Group:
+    mean = float(np.mean([group.accuracy for group in seeds]))
+    return dataclasses.replace(seeds[0], accuracy=mean)
+
+
+def agreements(finished: Trainings, titles: Mapping[str, str]) -> Iterator[Agreement]:
+    """Between every two rows with the same seed, and between the seeds of each."""
+    logits = {
+        titles[name]: {one.found.seed: one.test_logits_N for one in many}
+        for name, many in finished.items()
+    }
+    titled = list(logits.items())
+    for i, (first, a) in enumerate(titled):
+        for second, b in titled[i + 1 :]:
+            pairs = [(a[seed], b[seed]) for seed in a if seed in b]
+            yield from _agreement(f"{first} and {second}, same seed", pairs)
+        yield from _agreement(f"{first}, two seeds", itertools.combinations(a.values(), 2))
+
+
+def _agreement(of: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[Agreement]:
+    found = [evaluation.agreement(*pair) for pair in pairs]
+    if found:
+        kappas = [one.kappa for one in found if one.kappa is not None]
+        share = float(np.mean([one.share for one in found]))
+        yield Agreement(of, len(found), share, float(np.mean(kappas)) if kappas else None)
+
+
+def nearest(found: criteria.Results, cell: str) -> tuple[str, int]:
+    """Of a cell's trainings the one nearest to the notebook's accuracy: condition and seed.
+
+    Args:
+      found: all conditions.
+      cell: ``simple_rnn`` or ``lstm``.
+    """
+    recipe = CONDITIONS[cell].recipe
+    _, name, seed = min(
+        (abs(f.test_accuracy - notebook.TEST_ACCURACY[cell]), name, f.seed)
+        for name, condition in CONDITIONS.items()
+        if condition.recipe == recipe
+        for f in found[name]
+    )
+    return name, seed
+
+
+def _twenty(
+    finished: Trainings, chosen: Mapping[str, tuple[str, int]], reviews: Reviews
+) -> list[readings.Review]:
+    models = {}
+    for cell, (name, seed) in chosen.items():
+        (one,) = (one for one in finished[name] if one.found.seed == seed)
+        classifier, _, params = restore(one.trained)
+        models[notebook.TITLES[cell]] = (classifier, params)
+    return readings.sample(models, reviews, notebook.TITLES if reviews.comparable else {})

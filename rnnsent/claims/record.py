@@ -1,0 +1,117 @@
+"""The claims as data: what was trained, measured and decided; pages are drawn from it alone."""
+
+import pathlib
+
+import msgspec
+
+from rnnsent.claims.criteria import Criterion
+from rnnsent.claims.measure import Found
+from rnnsent.errors import UserError
+from rnnsent.evaluation import Calibration, Group, McNemar
+from rnnsent.readings import Review
+from rnnsent.runs import records
+from rnnsent.runs.records import Provenance
+
+NAME = "record.json"
+"""The record's file in the claims' part of a run folder."""
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One condition, or a further recipe, over its seeds.
+
+    Attributes:
+      title: in texts and tables.
+      recipe: name of the recipe.
+      recurrent_dropout: of the recipe.
+      parameters: their number.
+      printed: accuracy that the notebook printed of what may have been trained like this; None
+        where there is none, or on other reviews.
+      interval: 95% interval of the first seed's test accuracy, over reviews.
+      calibration: on the test reviews, per seed.
+      groups: parts of the test reviews by what tells them apart, accuracies are means over seeds.
+      found: per seed.
+    """
+
+    title: str
+    recipe: str
+    recurrent_dropout: float
+    parameters: int
+    printed: float | None
+    interval: tuple[float, float]
+    calibration: tuple[Calibration, ...]
+    groups: dict[str, tuple[Group, ...]]
+    found: tuple[Found, ...]
+
+
+class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often two trainings say the same of a review: means over ``pairs`` of them.
+
+    ``kappa`` is None where every pair says one thing of all reviews.
+    """
+
+    of: str
+    pairs: int
+    share: float
+    kappa: float | None
+
+
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the notebook's claims, what would have to be true, and what follows."""
+
+    statement: str
+    verdict: str
+    criteria: tuple[Criterion, ...]
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of the claims.
+
+    Attributes:
+      origin: of the command: data, machine, versions, time.
+      test_title: what an accuracy on the test reviews is called.
+      comparable: whether these are the notebook's test reviews.
+      seeds: with which all conditions were trained and none diverged.
+      lost: trainings that diverged, in words; empty where none did.
+      rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
+      tests: by condition of ``criteria.BEATEN``, per seed: it and the LSTM on the same reviews.
+      agreement: between the rows' predictions.
+      claims: in the notebook's order.
+      chosen: whose readings the reviews show, in words.
+      reviews: the notebook's twenty, read by the chosen.
+    """
+
+    origin: Provenance
+    test_title: str
+    comparable: bool
+    seeds: tuple[int, ...]
+    lost: str
+    rows: dict[str, Row]
+    tests: dict[str, tuple[McNemar, ...]]
+    agreement: tuple[Agreement, ...]
+    claims: tuple[Claim, ...]
+    chosen: tuple[str, ...]
+    reviews: tuple[Review, ...]
+    format: int = records.FORMAT
+
+
+def write(run: pathlib.Path, record: Record) -> None:
+    """Into a run folder, all of it or nothing."""
+    place(run).mkdir(parents=True, exist_ok=True)
+    records.write_json(place(run) / NAME, record)
+
+
+def place(run: pathlib.Path) -> pathlib.Path:
+    """The claims' part of a run folder."""
+    return run / "claims"
+
+
+def read(run: pathlib.Path) -> Record:
+    """The record of a run folder.
+
+    Raises:
+      UserError: if there is none, or it cannot be read.
+    """
+    path = place(run) / NAME
+    if not path.is_file():
+        raise UserError(f"{run} holds no claims. Give the folder of a finished run of theirs.")
+    return records.read_json(path, Record)

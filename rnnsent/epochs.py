@@ -1,0 +1,114 @@
+"""Epochs on the host: steps dispatched one group after another, their totals read as they come."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from rnnsent.arrays import Array
+
+STEPS_PER_DISPATCH = 7
+"""About how many training steps go to the devices at once: enough to hide the dispatch, few enough
+for the progress to move."""
+
+
+class Totals(NamedTuple):
+    """Weighted sums over reviews, divided once, by ``weight``."""
+
+    loss: Array
+    correct: Array
+    weight: Array
+
+    @classmethod
+    def zero(cls) -> "Totals":
+        return cls(*(jnp.zeros(()),) * 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What a running epoch has come to.
+
+    Attributes:
+      epoch: its number, from 1, of ``epochs``.
+      step: steps done, of ``steps``.
+      loss: mean over the rows so far, in nats, with dropout on.
+      accuracy: likewise, a share.
+      rows: reviews so far.
+      seconds: since the epoch began; of all seeds that train together.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    rows: int
+    seconds: float
+
+
+def run_epochs(
+    order: Callable,
+    advance: Callable,
+    states: Any,
+    epochs: range,
+    steps: int,
+    progress: Callable | None,
+) -> tuple[Any, list[list[Progress]]]:
+    """Runs epochs of some steps each, reporting progress.
+
+    Every epoch takes one ``order(states, epoch)``, which ``advance(states, order, start, stop)``
+    trains on, some steps at a time. An epoch in which no seed's loss is finite is the last one, for
+    no later step brings it back.
+
+    Returns:
+      The states after the last step and, per epoch, the progress of every seed at its end.
+    """
+    history = []
+    for epoch in epochs:
+        meter = _Meter(epoch + 1, epochs.stop, steps, progress)
+        taken = order(states, epoch)
+        for start in range(0, steps, STEPS_PER_DISPATCH):
+            stop = min(start + STEPS_PER_DISPATCH, steps)
+            states, totals = advance(states, taken, start, stop)
+            meter.add(stop, totals)
+        history.append(meter.end())
+        if not any(math.isfinite(now.loss) for now in history[-1]):
+            break
+    return states, history
+
+
+class _Meter:
+    """Running means of one epoch, read one dispatch late so that the devices never wait for us."""
+
+    def __init__(self, epoch, epochs, steps, progress):
+        self.at = {"epoch": epoch, "epochs": epochs, "steps": steps}
+        self.progress = progress
+        self.started = time.perf_counter()
+        self.sums = Totals(0, 0, 0)
+        self.pending = None
+
+    def add(self, step: int, totals: Totals) -> None:
+        if self.pending:
+            self._read()
+        self.pending = (step, totals)
+
+    def end(self) -> list[Progress]:
+        self._read()
+        return [self._now(each) for each in zip(*self.sums, strict=True)]
+
+    def _read(self) -> None:
+        step, totals = self.pending
+        new = [np.atleast_1d(np.asarray(total, float)) for total in totals]  # waits for the devices
+        self.sums = Totals(*(old + each for old, each in zip(self.sums, new, strict=True)))
+        self.at |= {"step": step, "seconds": time.perf_counter() - self.started}
+        if self.progress:
+            self.progress(self._now([each.sum() for each in self.sums]))
+
+    def _now(self, sums) -> Progress:
+        loss, correct, weight = map(float, sums)
+        return Progress(**self.at, loss=loss / weight, accuracy=correct / weight, rows=int(weight))

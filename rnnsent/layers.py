@@ -1,0 +1,255 @@
+"""Recurrent layers: cells with their parameters, dropout and depth, run by the recurrence."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from rnnsent.arrays import Array, Carry, Params, Step
+from rnnsent.cells import Cell
+from rnnsent.recurrence import IMPLEMENTATIONS, resolve, scan
+
+
+class Layer(NamedTuple):
+    """One recurrent layer as plain data.
+
+    Attributes:
+      step: ``step(params, carry, x_BE) -> carry`` (static).
+      params: of that step, dropout masks included.
+      carry: the initial carry.
+    """
+
+    step: Step
+    params: Params
+    carry: Carry
+
+
+def stack(layers: Sequence[Layer]) -> Layer:
+    """Layers one above another as one layer: all of them advance in the same pass over time.
+
+    One pass keeps the outputs of the lower layers in cache instead of writing (B, T, H) between
+    layers. The carry is flat, the top layer's first, so ``carry[0]`` is the stack's output.
+    """
+    step = _Stacked(tuple(layer.step for layer in layers), tuple(len(la.carry) for la in layers))
+    carry = sum((layer.carry for layer in reversed(layers)), ())
+    return Layer(step, [layer.params for layer in layers], carry)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stacked:
+    """The step of :func:`stack`."""
+
+    steps: tuple[Step, ...]
+    sizes: tuple[int, ...]
+
+    def __call__(self, params: Sequence[Params], carry: Carry, x_BE: Array) -> Carry:
+        carries, end = [], len(carry)
+        for i, (step, size) in enumerate(zip(self.steps, self.sizes, strict=True)):
+            with jax.named_scope(f"layer_{i}"):
+                carries.append(step(params[i], carry[end - size : end], x_BE))
+            end, x_BE = end - size, carries[-1][0]
+        return sum(reversed(carries), ())
+
+
+def dropout_mask(key: Array, rows_B: Array, width: int, rate: float) -> Array:
+    """A scaled keep-mask (B, width): one draw per row for the whole sequence (Gal & Ghahramani).
+
+    Source: arXiv:1512.05287, as Keras applies it. Each row's draw depends on the key and the row's
+    number alone, so splitting a batch over devices or micro-batches changes nothing.
+
+    Args:
+      key: PRNG key.
+      rows_B: int32, the number of each row in the whole batch.
+      width: of the masked features.
+      rate: the share dropped, in [0, 1).
+
+    Returns:
+      float32, 0 where dropped and 1 / (1 - rate) where kept.
+    """
+
+    def row(number):
+        return jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, (width,))
+
+    return jnp.where(jax.vmap(row)(rows_B), 1 / (1 - rate), 0.0)
+
+
+def cell_layer(
+    cell: nn.RNNCellBase,
+    x_BE: Array,
+    *,
+    input_dropout_BE: Array | None = None,
+    recurrent_dropout_BH: Array | None = None,
+) -> Layer:
+    """A bound cell, ours or one of Flax's, as a layer; ``x_BE`` gives the shape of its inputs.
+
+    A cell whose output is not ``carry[0]`` has that output put before its carry.
+
+    Raises:
+      ValueError: for recurrent dropout with a cell that does not say where it acts.
+    """
+    if isinstance(cell, Cell):
+        params, carry = cell.declare(x_BE.shape[-1]), cell.initialize_carry(None, x_BE.shape)
+        cell = cell.clone(parent=None, name=None)
+        step = _CellStep(cell, type(cell).output is not Cell.output)
+        if step.has_output:
+            y_BH = jax.eval_shape(cell.output, params, carry, x_BE)
+            carry = (jnp.zeros(y_BH.shape, y_BH.dtype), *carry)
+    elif recurrent_dropout_BH is not None:
+        raise ValueError(
+            f"{type(cell).__name__} takes no recurrent dropout; set it to 0 or write the cell as a "
+            "rnnsent.cells.Cell"
+        )
+    else:
+        step, params, carry = _flax_step(cell, x_BE)
+    return Layer(step, (params, input_dropout_BE, recurrent_dropout_BH), carry)
+
+
+@dataclasses.dataclass(frozen=True)
+class _CellStep:
+    """A cell's step with dropout; its params are the cell's and the two masks, or None."""
+
+    cell: Cell
+    has_output: bool
+
+    def __call__(self, all_params: Params, carry: Carry, x_BE: Array) -> Carry:
+        params, input_dropout_BE, recurrent_dropout_BH = all_params
+        if input_dropout_BE is not None:
+            x_BE = x_BE * input_dropout_BE
+        if not self.has_output:
+            return self.cell.advance(params, carry, x_BE, recurrent_dropout_BH)
+        carry = self.cell.advance(params, carry[1:], x_BE, recurrent_dropout_BH)
+        return (self.cell.output(params, carry, x_BE), *carry)
+
+
+def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
+    """Flax's ``cell(carry, x) -> carry, y`` as a step whose carry is ``(y, *Flax's carry)``."""
+    carry = cell.initialize_carry(jax.random.key(0), x_BE.shape)
+    leaves, treedef = jax.tree.flatten(carry)
+    _, y_BH = cell(carry, x_BE)  # declares the parameters
+    unbound, variables = cell.clone(parent=None), cell.variables
+
+    def step(all_params, carry, x_BE):
+        params, input_dropout_BE, _ = all_params
+        x_BE = x_BE if input_dropout_BE is None else x_BE * input_dropout_BE
+        inner, y_BH = unbound.apply(params, jax.tree.unflatten(treedef, carry[1:]), x_BE)
+        return (y_BH, *jax.tree.leaves(inner))
+
+    return step, variables, (jnp.zeros_like(y_BH), *leaves)
+
+
+class Recurrent(nn.Module):
+    """Recurrent layers over time, one per cell; like ``nn.RNN``, for any mask and any depth.
+
+    Its variable collection ``scratch`` is memory for the backward pass, made by a call with
+    ``mutable=["scratch"]``. A loop of training steps that differentiates with respect to it and
+    hands the result on allocates and clears it once; without it every step has memory of its own.
+
+    Attributes:
+      cells: ours or Flax's, the lowest first.
+      dropout: share of each layer's inputs dropped, the same units at every step.
+      recurrent_dropout: share of the state dropped where it enters the recurrent product.
+      implementation: see :func:`scan`.
+      reverse: see :func:`scan`.
+    """
+
+    cells: Sequence[nn.RNNCellBase]
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    implementation: str = "scan"
+    reverse: bool = False
+
+    @nn.compact
+    def __call__(
+        self,
+        x_BTE: Array,
+        mask: Array | None = None,
+        *,
+        carry: Carry | None = None,
+        sequences: bool = True,
+        train: bool = False,
+        rows_B: Array | None = None,
+        nudges: Sequence[Array | None] | None = None,
+    ) -> tuple[Carry, Array | None]:
+        """Runs the layers; returns the stack's final carry and the top outputs (see :func:`scan`).
+
+        Args:
+          x_BTE: inputs.
+          mask: see :func:`scan`.
+          carry: the initial carry, the cells' own where None: a stack's is flat, the top layer's
+            first.
+          sequences: whether to return every step's output.
+          train: apply dropout, with the random stream ``dropout``.
+          rows_B: each row's number in the whole batch, where this is a part of one.
+          nudges: for each array of the stack's carry a (B, T, ...) that is added to it after each
+            real step, or None: a gradient with respect to one is that of what is carried.
+        """
+        step, params, first = stack(self.layers(x_BTE, train=train, rows_B=rows_B))
+        inputs = x_BTE
+        if nudges is not None:
+            step, inputs = _Nudged(step), (x_BTE, tuple(nudges))
+        carry = first if carry is None else carry
+        scratch = self._scratch(step, params, carry, inputs)
+        return scan(
+            step,
+            params,
+            carry,
+            inputs,
+            mask,
+            sequences=sequences,
+            reverse=self.reverse,
+            implementation=self.implementation,
+            scratch=scratch,
+        )
+
+    @nn.nowrap
+    def layers(
+        self, x_BTE: Array, *, train: bool = False, rows_B: Array | None = None
+    ) -> list[Layer]:
+        """The layers as :func:`stack` takes them; of a bound module."""
+        rows_B = jnp.arange(x_BTE.shape[0]) if rows_B is None else rows_B
+        layers, x_BE = [], jnp.zeros((x_BTE.shape[0], *x_BTE.shape[2:]), x_BTE.dtype)
+
+        def mask(rate: float, width: int) -> Array | None:
+            if not (train and rate):
+                return None
+            return dropout_mask(self.make_rng("dropout"), rows_B, width, rate)
+
+        for cell in self.cells:
+            layer = cell_layer(
+                cell,
+                x_BE,
+                input_dropout_BE=mask(self.dropout, x_BE.shape[-1]),
+                recurrent_dropout_BH=mask(self.recurrent_dropout, cell.features),
+            )
+            layers.append(layer)
+            x_BE = jnp.zeros_like(layer.carry[0])
+        return layers
+
+    @nn.nowrap
+    def _scratch(self, step: Step, params: Params, carry: Carry, x_BTE: Any) -> Any:
+        make = IMPLEMENTATIONS[resolve(self.implementation)].scratch
+        if make is None or self.is_initializing():
+            return None
+        if self.is_mutable_collection("scratch"):
+            memory = make(step, params, carry, x_BTE)
+            leaves = jax.tree.leaves(memory)
+            # A gradient hands the memory on, and only floats have one.
+            if all(jnp.issubdtype(a.dtype, jnp.inexact) for a in leaves):
+                self.variable("scratch", "memory", lambda: memory)
+        return self.get_variable("scratch", "memory")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Nudged:
+    """A step that adds something to its carry."""
+
+    step: Step
+
+    def __call__(self, params: Params, carry: Carry, x_and_nudges: Any) -> Carry:
+        x_BE, nudges = x_and_nudges
+        carry = self.step(params, carry, x_BE)
+        pairs = zip(carry, nudges, strict=True)
+        return tuple(a if nudge is None else a + nudge for a, nudge in pairs)

@@ -1,0 +1,269 @@
+"""A comparison's report, drawn from its record; nothing is measured here."""
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterator
+
+from rnnsent import notebook
+from rnnsent.compare import record as records
+from rnnsent.compare.record import Entrant, Record
+from rnnsent.comparison import SIGNIFICANCE
+from rnnsent.report import gradients, images, page, reviews, story
+from rnnsent.report.blocks import (
+    Block,
+    Code,
+    Figure,
+    Heading,
+    Note,
+    Paragraph,
+    Strong,
+    Table,
+    Text,
+)
+from rnnsent.report.numbers import (
+    counted,
+    duration,
+    listed,
+    p_value,
+    percent,
+    short,
+)
+
+
+def write(record: Record, folder: pathlib.Path) -> list[Block]:
+    """Draws ``report.md``, ``report.html`` and the figures into a run folder; returns the blocks.
+
+    Raises:
+      UserError: if the folder cannot be written to.
+    """
+    drawn = images.draw(record)
+    report = [
+        dataclasses.replace(block, png=drawn[block.path]) if isinstance(block, Figure) else block
+        for block in blocks(record)
+    ]
+    page.write(report, folder, title(record))
+    return report
+
+
+def title(record: Record) -> str:
+    """Names what is compared."""
+    titles = [entrant.title for entrant in record.entrants]
+    if len(titles) == 1:
+        return f"{titles[0]} on {record.data.source}"
+    return f"{listed(titles)} on the same reviews"
+
+
+def blocks(record: Record) -> list[Block]:
+    """The report: the story, one small table, then everything else.
+
+    Its figures are named; :func:`write` draws them.
+    """
+    return [
+        Heading(1, title(record)),
+        *(Paragraph(sentence) for sentence in story.sentences(record)),
+        _accuracy_table(record),
+        *_reading(record),
+        *_setting(record),
+        Heading(2, "Accuracy and time"),
+        *_accuracy(record),
+        *_differences(record),
+        *_paired(record),
+        *reviews.every(record),
+        *gradients.look(record),
+        *gradients.remarks(record),
+        Heading(2, "The layers"),
+        *_layers(record),
+        *reviews.twenty(record),
+    ]
+
+
+def _accuracy_table(record: Record) -> Table:
+    """The first table: it fits a telephone and a terminal of 80 columns."""
+    head = ["recipe", "accuracy", "s/epoch", "epochs"]
+    told = [story.printed(record, entrant) for entrant in record.entrants]
+    rows = [_accuracy_row(entrant) for entrant in record.entrants]
+    if any(figure is not None for figure in told):
+        head.append("notebook")
+        for row, figure in zip(rows, told, strict=True):
+            row.append("" if figure is None else percent(figure))
+    return Table(head, rows)
+
+
+def _accuracy_row(entrant: Entrant) -> list[Text]:
+    epochs = f"{entrant.fits} x {entrant.epochs}" if entrant.fits > 1 else str(entrant.epochs)
+    if entrant.summary is None:
+        return [entrant.title, "diverged", "–", epochs]
+    accuracy = Strong(short(entrant.summary.test_accuracy))
+    return [entrant.title, accuracy, f"{entrant.summary.epoch_seconds:.1f}", epochs]
+
+
+def _reading(record: Record) -> Iterator[Block]:
+    """How to take the first table, and what is missing from it."""
+    if lost := records.diverged(record.entrants):
+        yield Paragraph([Strong("Left out of all that follows: "), f"{'; '.join(lost)}."])
+    seeds = max(len(entrant.finished) for entrant in record.finished)
+    spread = "± is the sample standard deviation over seeds. "
+    if seeds == 1:
+        spread = "One seed each: another one can differ by more than the recipes do. "
+    yield Note(f"{record.data.test_title}. {spread}An epoch's seconds are without its compilation.")
+
+
+def _setting(record: Record) -> Iterator[Block]:
+    """What the figures rest on."""
+    data, origin = record.data, record.origin
+    reason = f" {data.reason}" if data.reason else ""
+    yield Paragraph([Strong("Data: "), Code(data.source), f" — {data.title}.{reason}"])
+    yield Paragraph(
+        f"{data.train:,} training and {data.test:,} test reviews. Vocabulary: {data.vocabulary}; "
+        f"{data.num_words:,} ids, {data.maxlen} steps, padding {data.padding}, truncating "
+        f"{data.truncating}."
+    )
+    versions = ", ".join(f"{name} {v}" for name, v in origin.versions.items() if v)
+    yield Note(
+        f"{origin.device} ({origin.platform}, {counted(origin.devices, 'JAX device')}). "
+        f"{versions}. Revision {origin.git or 'unknown'}. Started {origin.started}."
+    )
+    if origin.parts:
+        yield Paragraph([Strong("Trained in parts: "), f"{'; '.join(origin.parts)}."])
+
+
+def _accuracy(record: Record) -> Iterator[Block]:
+    head = ("recipe", "training reviews", "test reviews", "lowest to highest", "95% over reviews")
+    rows = [
+        (
+            e.title,
+            short(e.summary.train_accuracy),
+            short(e.summary.test_accuracy),
+            _range(e),
+            f"{percent(e.summary.interval[0])} to {percent(e.summary.interval[1])}",
+        )
+        for e in record.finished
+    ]
+    yield Table(head, rows)
+    head = ("recipe", "training loss", "test loss", "seeds", "training in all")
+    rows = [
+        (
+            e.title,
+            _nats(e.summary.train_loss.mean),
+            _nats(e.summary.test_loss.mean),
+            ", ".join(str(training.seed) for training in e.finished),
+            duration(e.summary.seconds),
+        )
+        for e in record.finished
+    ]
+    yield Table(head, rows)
+    yield Note(
+        "Two different doubts: the range is over seeds (another training), the interval over "
+        "reviews (another test set; of the first seed, by the bootstrap). Losses in nats, dropout "
+        "off; times are means over seeds, compilation included."
+    )
+    yield from _first_fits(record)
+    yield images.figure("accuracy")
+    yield images.figure("curves")
+
+
+def _range(entrant: Entrant) -> str:
+    spread = entrant.summary.test_accuracy
+    if spread.n == 1:
+        return "one seed"
+    return f"{100 * spread.low:.2f} to {100 * spread.high:.2f}, n = {spread.n}"
+
+
+def _nats(loss: float) -> str:
+    return f"{loss:.3f}"
+
+
+def _first_fits(record: Record) -> Iterator[Block]:
+    """Accuracy after the first of several fits, beside that after the last."""
+    rows = [
+        (e.title, str(e.fits), short(first), short(e.summary.test_accuracy))
+        for e in record.finished
+        if (first := e.summary.first_fit_accuracy) is not None
+    ]
+    if rows:
+        yield Table(("recipe", "fits", "after the first", "after the last"), rows)
+    if record.shipped("notebook-simple-rnn"):
+        yield Paragraph(notebook.FITTED_TWICE)
+
+
+def _differences(record: Record) -> Iterator[Block]:
+    """What the recipes differ in."""
+    if len(record.entrants) < 2:
+        return
+    names = list(dict.fromkeys(name for e in record.entrants for name in e.fields))
+    rows = [
+        (name.replace("_", " "), *(_field(e.fields.get(name)) for e in record.entrants))
+        for name in names
+        if len({_field(e.fields.get(name)) for e in record.entrants}) > 1
+    ]
+    if rows:
+        yield Heading(2, "What the recipes differ in")
+        yield Table(("", *(entrant.title for entrant in record.entrants)), rows)
+
+
+def _field(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_field, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_field(one)}" for name, one in value.items()) or "–"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _paired(record: Record) -> Iterator[Block]:
+    if not record.pairs:
+        return
+    yield Heading(2, "The same reviews, two recipes")
+    tests = sum(len(pair.tests) for pair in record.pairs)
+    yield Paragraph(
+        "McNemar's exact test counts the test reviews that only one of two trainings gets right. "
+        f"Its p is corrected for {counted(tests, 'test')} (Holm); below {SIGNIFICANCE} the "
+        "difference is more than chance would make of these reviews."
+    )
+    titles = {entrant.name: entrant.title for entrant in record.entrants}
+    for pair in record.pairs:
+        first, second = titles[pair.first], titles[pair.second]
+        yield Paragraph(
+            f"{second} against {first}: {100 * pair.difference:+.2f} points of accuracy."
+        )
+        rows = [
+            (
+                str(test.seed),
+                f"{test.only_first:,}",
+                f"{test.only_second:,}",
+                p_value(test.p_value).removeprefix("p = ").removeprefix("p "),
+                p_value(test.corrected).removeprefix("p = ").removeprefix("p "),
+            )
+            for test in pair.tests
+        ]
+        yield Table(("seed", f"only {first}", f"only {second}", "p", "p, corrected"), rows)
+
+
+def _layers(record: Record) -> Iterator[Block]:
+    """One table for all recipes whose layers are the same, beside the notebook's counts."""
+    ordered = sorted(record.entrants, key=lambda e: _rows(e))
+    for rows, same in itertools.groupby(ordered, key=_rows):
+        entrants = list(same)
+        told = [dict(notebook.LAYERS[story.PRINTED[e.name]]) for e in entrants if _own(e)]
+        counts = told[0] if told else {}
+        body = [
+            [name, output, f"{count:,}", *([_count(counts.get(name))] if told else [])]
+            for name, output, count in rows
+        ]
+        total = ["total", "", Strong(f"{entrants[0].parameters:,}")]
+        body.append([*total, *([_count(sum(counts.values()))] if told else [])])
+        yield Heading(3, listed([e.title for e in entrants]))
+        head = ("layer", "output", "parameters", *(["notebook"] if told else []))
+        yield Table(head, body, "llrr"[: len(head)])
+
+
+def _rows(entrant: Entrant) -> tuple[tuple[str, str, int], ...]:
+    return tuple((layer.name, layer.output, layer.parameters) for layer in entrant.layers)
+
+
+def _own(entrant: Entrant) -> bool:
+    return entrant.shipped and entrant.name in story.PRINTED
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

@@ -1,0 +1,100 @@
+"""How far back the recipes of a comparison look, and what that says of the notebook's remarks."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from rnnsent import memory, notebook
+from rnnsent.compare.record import Entrant, Record
+from rnnsent.memory import Curve, MemoryCurves
+from rnnsent.report import images, story
+from rnnsent.report.blocks import Block, Code, Heading, Paragraph, Table
+from rnnsent.report.images import curves
+
+DISTANCES = (0, 10, 20, 50, 100)
+"""Words before the end whose gradients are tabled."""
+FAR, NEAR = 50, 10
+"""Words before the end whose gradients are set against the last words'."""
+
+
+def look(record: Record) -> Iterator[Block]:
+    found = curves(record)
+    longest = min(len(one.word.median) for seeds in found.values() for one in seeds)
+    yield Heading(2, "How far back the models look")
+    yield Paragraph(
+        "The norm of the gradient of the logit with respect to what was read or kept, by words "
+        f"before the end: over the first {memory.REVIEWS} test reviews, mean over seeds."
+    )
+    at = [distance for distance in DISTANCES if distance < longest]
+    rows = [(name, *(_median_and_mean(seeds, d) for d in at)) for name, seeds in found.items()]
+    yield Table(("median (mean) of words before the end", *map(str, at)), rows)
+    yield images.figure("memory")
+
+
+def _median_and_mean(seeds: Sequence[MemoryCurves], distance: int) -> str:
+    median = np.mean([one.word.median_D[distance] for one in seeds])
+    mean = np.mean([one.word.mean_D[distance] for one in seeds])
+    return f"{median:.2g} ({mean:.2g})"
+
+
+def remarks(record: Record) -> Iterator[Block]:
+    """The notebook's remarks beside this run, where its two recipes are in it."""
+    simple, lstm = (record.shipped(name) for name in story.PRINTED)
+    if simple is None or lstm is None:
+        return
+    slower, better, *inside = notebook.CLAIMS
+    rows = [(slower, _slower(simple, lstm)), (better, _better(record, simple, lstm))]
+    rows += zip(inside, _look_back(record, [simple, lstm]), strict=True)
+    if not story.as_the_notebook(record.data):
+        del rows[1]  # its figures are on other reviews
+    yield Heading(2, "The notebook's remarks")
+    yield Table(("the notebook says", "this run"), rows, "ll")
+    yield Paragraph(
+        ["Whether one thing causes another needs trainings that differ in it: ",
+         Code("python -m experiments.claims"), "."]
+    )  # fmt: skip
+
+
+def _slower(simple: Entrant, lstm: Entrant) -> str:
+    ratio = lstm.summary.epoch_seconds / simple.summary.epoch_seconds
+    return (
+        f"An epoch of the LSTM takes {ratio:.1f} times as long; it has {lstm.parameters:,} "
+        f"parameters, the SimpleRNN {simple.parameters:,}."
+    )
+
+
+def _better(record: Record, simple: Entrant, lstm: Entrant) -> str:
+    difference = lstm.summary.test_accuracy.mean - simple.summary.test_accuracy.mean
+    said = f"The LSTM's accuracy is {100 * difference:+.2f} points from the SimpleRNN's. "
+    if record.shipped("sound-simple-rnn") and record.shipped("sound-lstm"):
+        sound = [record.shipped(f"sound-{cell}").summary.test_accuracy for cell in _CELLS]
+        said += (
+            f"With a sound start and training it is {100 * (sound[1].mean - sound[0].mean):+.2f}. "
+        )
+    return said + "The notebook gives recurrent dropout to the SimpleRNN only."
+
+
+_CELLS = ("simple-rnn", "lstm")
+
+
+def _look_back(record: Record, entrants: Sequence[Entrant]) -> list[str]:
+    """What the gradients of the notebook's recipes say of three of its remarks."""
+    found = curves(record)
+    words = {e.title: [one.word for one in found[e.title]] for e in entrants}
+    far = min(FAR, *(len(word.median) - 1 for seeds in words.values() for word in seeds))
+
+    def each(what: Callable[[Curve], float]) -> str:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = {
+                name: np.mean([what(word) for word in seeds]) for name, seeds in words.items()
+            }
+        return "; ".join(f"{name} {value:.2g}" for name, value in values.items())
+
+    vanishing = each(lambda word: word.median_D[far] / word.median_D[0])
+    local = each(lambda word: word.mean_D[:NEAR].sum() / word.mean_D.sum())
+    return [
+        f"The gradient with respect to the word {far} before the end, as a multiple of the last "
+        f"word's (medians): {vanishing}.",
+        f"Share of the last {NEAR} words in the gradients' norms over all words: {local}.",
+        "Not measured by this run.",
+    ]

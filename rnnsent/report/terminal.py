@@ -1,0 +1,97 @@
+"""Blocks on the terminal."""
+
+from collections.abc import Sequence
+
+from rich import box, measure
+from rich import table as rich_tables
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text as RichText
+
+from rnnsent.report import blocks
+from rnnsent.report.blocks import Block, Text
+
+_STYLES = {blocks.Strong: "bold", blocks.Code: "cyan"}
+
+
+def show(report: Sequence[Block], console: Console | None = None) -> None:
+    """Prints blocks; nothing in them is taken for rich's markup, a link or an emoji's name.
+
+    A table whose words do not fit side by side is printed row below row.
+    """
+    console = console or Console()
+    for block in report:
+        _SHOW[type(block)](console, block)
+
+
+def _text(text: Text, style: str = "") -> RichText:
+    out = RichText(style=style, overflow="fold")
+    for part in blocks.spans(text):
+        words = part if isinstance(part, str) else part.text
+        out.append(words, style=_STYLES.get(type(part), ""))
+    return out
+
+
+def _heading(console: Console, block: blocks.Heading) -> None:
+    style = "bold underline" if block.level == 1 else "bold" if block.level == 2 else "italic"
+    console.print()
+    console.print(_text(block.text, style))
+
+
+def _paragraph(console: Console, block: blocks.Paragraph) -> None:
+    console.print()
+    console.print(_text(block.text))
+
+
+def _note(console: Console, block: blocks.Note) -> None:
+    console.print()
+    console.print(_text(block.text, "dim"))
+
+
+def _items(console: Console, block: blocks.Items) -> None:
+    console.print()
+    for number, item in enumerate(block.items, start=1):
+        mark = f"{number}. " if block.numbered else "- "
+        console.print(Padding(_text([mark, *blocks.spans(item)]), (0, 0, 0, 1), expand=False))
+
+
+def _table(console: Console, block: blocks.Table) -> None:
+    console.print()
+    made = rich_tables.Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head, side in zip(block.header, block.sides, strict=True):
+        made.add_column(_text(head), justify="right" if side == "r" else "left", overflow="fold")
+    for row in block.rows:
+        made.add_row(*map(_text, row))
+    needed = measure.Measurement.get(console, console.options.update(width=1000), made).minimum
+    if needed <= console.width:
+        console.print(made)
+    else:
+        _row_below_row(console, block)
+
+
+def _row_below_row(console: Console, block: blocks.Table) -> None:
+    for first, *others in block.rows:
+        console.print(_text(first, "bold"))
+        for head, cell in zip(block.header[1:], others, strict=True):
+            line = _text([*blocks.spans(head), ": ", *blocks.spans(cell)])
+            console.print(Padding(line, (0, 0, 0, 2), expand=False))
+
+
+def _figure(console: Console, block: blocks.Figure) -> None:
+    console.print()
+    console.print(_text(f"Figure {block.path}: {block.caption}", "dim"))
+
+
+def _cards(console: Console, block: blocks.Cards) -> None:
+    show(block.instead, console)
+
+
+_SHOW = {
+    blocks.Heading: _heading,
+    blocks.Paragraph: _paragraph,
+    blocks.Note: _note,
+    blocks.Items: _items,
+    blocks.Table: _table,
+    blocks.Figure: _figure,
+    blocks.Cards: _cards,
+}

@@ -1,0 +1,66 @@
+"""Run folders: where trainings are made and kept, and how they are read back.
+
+``<run>/config.json, provenance.json, vocabulary.json, <recipe>/seed-<s>/…``: the run's provenance
+tells of the command that wrote last, a training's own ``config.json`` and ``provenance.json`` of
+that training. Its ``result.json`` is written last and at once, so a training that has one is
+finished, and an interrupted one is trained again. One that diverged is finished too: its
+``result.json`` says in which epoch, and nothing else is kept of it.
+"""
+
+from rnnsent.runs.folders import (
+    check_place,
+    data_of,
+    latest,
+    load_vocabulary,
+    new_folder,
+    open_folder,
+    origins,
+    save_vocabulary,
+)
+from rnnsent.runs.reading import (
+    ADVICE,
+    Trained,
+    Training,
+    diverged_text,
+    finished,
+    load,
+    load_params,
+    read,
+    readable,
+    restore,
+    seed_folder,
+    seeds,
+)
+from rnnsent.runs.records import read_json, write_json
+from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
+
+__all__ = [
+    "ADVICE",
+    "Told",
+    "Trained",
+    "Training",
+    "check",
+    "check_place",
+    "check_same",
+    "data_of",
+    "diverged_text",
+    "finished",
+    "latest",
+    "load",
+    "load_params",
+    "load_vocabulary",
+    "new_folder",
+    "open_folder",
+    "origins",
+    "pending",
+    "read",
+    "read_json",
+    "readable",
+    "restore",
+    "save_vocabulary",
+    "seed_folder",
+    "seeds",
+    "seeds_together",
+    "train",
+    "write_json",
+]

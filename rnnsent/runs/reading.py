@@ -1,0 +1,196 @@
+"""Finished trainings, read back from a run folder."""
+
+import dataclasses
+import pathlib
+import sys
+import zipfile
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from rnnsent import checkpoints, console, optimizers, recipes
+from rnnsent.errors import UserError
+from rnnsent.model import SentimentClassifier
+from rnnsent.recipes import SHIPPED, Recipe
+from rnnsent.runs import records
+from rnnsent.runs.records import Config, Epoch, Result, RunConfig
+
+ADVICE = "Try a lower --learning-rate, or --clip 1."
+"""What to do about a training that diverged."""
+
+
+def seed_folder(run: pathlib.Path, recipe: str, seed: int) -> pathlib.Path:
+    """Where a training is kept; ``recipe`` is :attr:`rnnsent.recipes.Recipe.folder`."""
+    return run / recipe / f"seed-{seed}"
+
+
+def seeds(run: pathlib.Path, recipe: str) -> list[int]:
+    """The finished seeds of a recipe in a run folder, those that diverged among them."""
+    found = (run / recipe).glob("seed-*/result.json")
+    numbers = (path.parent.name.removeprefix("seed-") for path in found)
+    return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A finished training, without its arrays.
+
+    Attributes:
+      folder: where it is kept.
+      config: what it follows from.
+      result: what was measured, or where it diverged.
+    """
+
+    folder: pathlib.Path
+    config: Config
+    result: Result
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was trained, and how."""
+        return self.config.recipe
+
+    @property
+    def title(self) -> str:
+        """What tables call the recipe."""
+        return self.recipe.title
+
+    @property
+    def seed(self) -> int:
+        """That everything random in it follows from."""
+        return self.config.seed
+
+    @property
+    def diverged(self) -> int | None:
+        """The epoch in which the loss or the logits ceased to be finite, if they did."""
+        return self.result.diverged
+
+    @property
+    def told(self) -> str:
+        """A line on one that diverged."""
+        return f"{self.title} seed {self.seed} diverged in epoch {self.diverged}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained(Training):
+    """A finished training with what it said of every review.
+
+    Attributes:
+      history: per epoch, the training loss and accuracy with dropout on, and the seconds.
+      train_logits_N: of the final state, dropout off; none of a training that diverged.
+      test_logits_N: likewise.
+    """
+
+    history: list[Epoch]
+    train_logits_N: np.ndarray
+    test_logits_N: np.ndarray
+
+
+def diverged_text(trained: Iterable[Training]) -> str:
+    """Which trainings diverged, and when; empty where none did."""
+    return ", ".join(one.told for one in trained if one.diverged)
+
+
+def finished(run: pathlib.Path) -> list[Training]:
+    """A run's finished trainings, the shipped recipes first, in their order.
+
+    Raises:
+      UserError: if there is none, or the folder is not as this version leaves it.
+    """
+    if (run / "config.json").exists():
+        records.read_json(run / "config.json", RunConfig)
+    names = {path.parents[1].name for path in run.glob("*/seed-*/result.json")}
+    order = {name: i for i, name in enumerate(SHIPPED)}
+    names = sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    found = [read(seed_folder(run, name, seed)) for name in names for seed in seeds(run, name)]
+    if not found:
+        raise UserError(f"{run} holds no finished model. Give the folder of a finished run.")
+    return found
+
+
+def readable(run: pathlib.Path) -> list[Training]:
+    """A run's trainings that did not diverge; a line names those that did.
+
+    Raises:
+      UserError: if there is none.
+    """
+    found = finished(run)
+    lost = diverged_text(found)
+    left = [one for one in found if not one.diverged]
+    if not left:
+        raise UserError(f"{run} holds nothing to read: {lost}. {ADVICE}")
+    if lost:
+        console.say(f"Left out: {lost}.")
+    return left
+
+
+def read(folder: pathlib.Path) -> Training:
+    """What a finished training's folder says of it, without its arrays."""
+    config = records.read_json(folder / "config.json", Config)
+    return Training(folder, config, records.read_json(folder / "result.json", Result))
+
+
+def load(folder: pathlib.Path) -> Trained:
+    """A finished training whole; ``UserError`` where it is damaged."""
+    one = read(folder)
+    epochs = one.diverged or one.result.epochs
+    try:
+        history = records.read_lines(folder / "metrics.jsonl", Epoch)
+        if len(history) != epochs:
+            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {epochs}")
+        if one.diverged:
+            return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
+        # NumPy leaves a file that it opened itself open where it is damaged.
+        with (folder / "predictions.npz").open("rb") as file, np.load(file) as arrays:
+            logits = [arrays[f"{name}_logits_N"] for name in ("train", "test")]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"The training in {folder} is damaged ({error}). Delete that folder; it is trained "
+            "again when the run goes on."
+        ) from error
+    return Trained(folder, one.config, one.result, history, *logits)
+
+
+def load_params(
+    run: pathlib.Path, recipe: str, seed: int, cells: Collection[str] = ()
+) -> tuple[SentimentClassifier, int, Any]:
+    """A finished training's model, its seed, and the parameters to evaluate.
+
+    Args:
+      run: the run's folder.
+      recipe: name of the recipe's folder in it.
+      seed: of the training.
+      cells: that may be imported, as ``module:Class``, besides the shipped ones.
+
+    Raises:
+      UserError: if it diverged, cannot be read, or has a cell that was not named.
+    """
+    return restore(read(seed_folder(run, recipe, seed)), cells)
+
+
+def restore(
+    training: Training, cells: Collection[str] = ()
+) -> tuple[SentimentClassifier, int, Any]:
+    """Model, seed and parameters of a training that was read; see :func:`load_params`."""
+    if training.diverged:
+        raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
+    config, recipe = training.config, training.recipe
+    _check_trusted(training, cells)
+    if recipes.digest(recipe) != config.digest:
+        console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
+    model = recipe.classifier(config.vocab_size)
+    optimizer = recipe.optimizer(config.rows)
+    state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
+    return model, training.seed, optimizers.averaged(state)
+
+
+def _check_trusted(training: Training, cells: Collection[str]) -> None:
+    """A run may come from anyone: only what the user named, or has imported already, is run."""
+    cell = training.recipe.cell
+    module, colon, _ = cell.partition(":")
+    if colon and cell not in cells and module not in sys.modules:
+        raise UserError(
+            f"{training.folder} was trained with the cell {cell!r}, which is no part of rnnsent: "
+            f"reading it runs that module. If you trust it, add --cell {cell}"
+        )

@@ -1,0 +1,57 @@
+from rnnsent import notebook, recipes
+from rnnsent.claims.conditions import BASES, CONDITIONS, planned
+
+SHIPPED = [recipes.SHIPPED[name] for name in BASES]
+
+
+def test_the_notebooks_own_are_shipped_recipes_unchanged():
+    plan = planned(SHIPPED)
+    assert list(plan) == list(CONDITIONS)
+    assert plan["lstm"].recipe == recipes.SHIPPED["notebook-lstm"]
+    assert plan["simple_rnn-twice"].recipe == recipes.SHIPPED["notebook-simple-rnn"]
+
+
+def test_conditions_differ_in_one_thing():
+    plan = planned(SHIPPED)
+    fields = {name: one.recipe.fields() for name, one in plan.items()}
+
+    def differ(first, second):
+        return {k for k in fields[first] if fields[first][k] != fields[second][k]}
+
+    assert differ("simple_rnn", "simple_rnn-twice") == {"fits"}
+    assert differ("simple_rnn", "simple_rnn-plain") == {"recurrent_dropout"}
+    assert differ("lstm", "lstm-recurrent") == {"recurrent_dropout"}
+    assert len({one.recipe.folder for one in plan.values()}) == len(plan)
+
+
+def test_what_makes_a_condition_stays_whatever_else_is_changed():
+    changed = [
+        recipes.changed(one, {"epochs": 2, "recurrent_dropout": 0.3, "fits": 4}) for one in SHIPPED
+    ]
+    plan = planned(changed)
+    assert {one.recipe.epochs for one in plan.values()} == {2}
+    assert plan["simple_rnn"].recipe.fits == 1 and plan["simple_rnn-twice"].recipe.fits == 2
+    assert plan["simple_rnn-plain"].recipe.recurrent_dropout == 0
+
+
+def test_a_condition_lies_where_a_comparison_has_the_same_recipe():
+    changed = [recipes.changed(one, {"epochs": 2}) for one in SHIPPED]
+    plan = planned(changed)
+    assert [plan["simple_rnn-twice"].recipe, plan["lstm"].recipe] == changed
+
+
+def test_guests_stand_beside_and_none_is_trained_twice():
+    guest = recipes.changed(recipes.SHIPPED["notebook-lstm"], {"dropout": 0.2})
+    plan = planned(SHIPPED, [guest, recipes.SHIPPED["notebook-lstm"]])
+    assert list(plan) == [*CONDITIONS, guest.name]
+    assert plan[guest.name].printed is None
+
+
+def test_what_the_notebook_printed_is_said_of_its_recipes_only():
+    printed = {name: one.printed for name, one in planned(SHIPPED).items() if one.printed}
+    assert printed == {
+        "simple_rnn": "simple_rnn",
+        "simple_rnn-twice": "simple_rnn",
+        "lstm": "lstm",
+    }
+    assert set(printed.values()) == set(notebook.TEST_ACCURACY)

@@ -1,0 +1,82 @@
+import json
+
+import msgspec
+import pytest
+from compare import made
+
+from rnnsent.compare import record
+from rnnsent.errors import UserError
+
+
+def written(tmp_path):
+    path = record.write(made.default(seeds=2), tmp_path)
+    return path, json.loads(path.read_text())
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path):
+    user = made.entrant("mine", [0.7], lost_seeds=(1,), gain=0.9)
+    held = made.of(*made.default().entrants, user)
+    record.write(held, tmp_path)
+    again = record.read(tmp_path)
+    assert msgspec.json.encode(again) == msgspec.json.encode(held)
+    assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+def change_at(content, path, value):
+    *before, last = path
+    for step in before:
+        content = content[step]
+    content[last] = value
+
+
+@pytest.mark.parametrize(
+    "path, value, said",
+    [
+        (("data", "maxlen"), "long", "maxlen"),
+        (("data", "unknown"), 1, "unknown"),
+        (("entrants", 0, "trainings"), [], "summary just where a training has finished"),
+        (("entrants", 0, "trainings", 0, "diverged"), 3, "either diverged or figures"),
+        (("entrants", 0, "trainings", 0, "epochs"), [], "length"),
+        (("entrants", 0, "summary", "test_accuracy", "mean"), None, "mean"),
+        (("entrants", 1, "name"), "notebook-simple-rnn", "names and titles of their own"),
+        (("entrants", 1, "title"), "SimpleRNN, notebook", "names and titles of their own"),
+        (("pairs", 0, "first"), "nobody", "nothing is known of nobody"),
+        (("sample", "shown"), [["nobody", 0], ["sound-lstm", 0]], "nothing is known of nobody"),
+        (("sample", "reviews", 0, "words"), ["one"], "a figure per word"),
+        (("sample", "reviews", 0, "truth"), 7, "neither 0 nor 1"),
+        (("sample", "reviews", 0, "readings"), [], "a reading of each model shown"),
+    ],
+)
+def test_a_damaged_record_is_one_line(tmp_path, path, value, said):
+    file, content = written(tmp_path)
+    change_at(content, path, value)
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=said) as caught:
+        record.read(tmp_path)
+    assert "\n" not in str(caught.value) and str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"null", b'{"data": {}}'])
+def test_what_is_no_record_is_one_line(tmp_path, content):
+    (tmp_path / record.NAME).write_bytes(content)
+    with pytest.raises(UserError, match="no record of this version"):
+        record.read(tmp_path)
+
+
+def test_a_folder_without_a_record_is_named(tmp_path):
+    with pytest.raises(UserError, match="cannot be read .*finished comparison"):
+        record.read(tmp_path)
+
+
+def test_without_a_finished_training_there_is_no_record():
+    held = made.of(made.entrant("a", [0.5]))
+    with pytest.raises(ValueError, match="a finished training"):
+        msgspec.structs.replace(held, entrants=(made.entrant("a", [], lost_seeds=(0,)),))
+
+
+def test_what_diverged_is_named():
+    held = made.of(made.entrant("a", [0.5], lost_seeds=(1, 2)), made.entrant("b", [0.5]))
+    assert record.diverged(held.entrants) == [
+        "a seed 1 diverged in epoch 1",
+        "a seed 2 diverged in epoch 1",
+    ]

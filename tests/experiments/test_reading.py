@@ -1,0 +1,152 @@
+"""evaluate, predict and inspect, on a folder that holds recipes of the user's own."""
+
+import json
+import re
+import shutil
+import sys
+
+import pytest
+from scripts import refused, run
+
+from experiments import evaluate, inspect, predict
+from rnnsent import config, data, devices, provenance, runs
+from rnnsent.recipes import Recipe
+
+GUEST = """
+from rnnsent.cells import SimpleRNNCell
+
+
+class Guest(SimpleRNNCell):
+    \"\"\"A cell of the user's own.\"\"\"
+"""
+TINY = {"features": (8,), "head": 4, "embedding_size": 4, "epochs": 1}
+FIRST = Recipe(name="first", cell="simple_rnn", **TINY)
+SECOND = Recipe(name="second", cell="guest_of_scripts:Guest", **TINY)
+CELL = ("--cell", SECOND.cell)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a user's module, and below ``runs`` two recipes of two seeds."""
+    cwd = tmp_path_factory.mktemp("work")
+    (cwd / "guest_of_scripts.py").write_text(GUEST)
+    toy = data.load("toy", data.Encoding(num_words=60, maxlen=12))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(cwd)
+        made = provenance.of(toy)
+        with runs.open_folder(cwd / "runs", None, "test", toy, made) as folder:
+            for recipe in (FIRST, SECOND):
+                runs.train(folder, recipe, [0, 1], toy)
+    sys.modules.pop("guest_of_scripts")
+    return cwd, folder
+
+
+@pytest.fixture
+def folder(trained, tmp_path, monkeypatch):
+    """A copy of the run that may be changed, in the working directory."""
+    shutil.copytree(trained[1], tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(trained[0])
+    monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
+    yield tmp_path / "run"
+    sys.modules.pop("guest_of_scripts", None)
+
+
+@pytest.fixture
+def printed(capsys):
+    """``printed(script, *command)``: what it printed."""
+
+    def ran(script, *command):
+        capsys.readouterr()
+        options = script.Options if hasattr(script, "Options") else config.RunOptions
+        config.cli(script.main, options, list(map(str, command)))
+        return capsys.readouterr().out
+
+    return ran
+
+
+@pytest.mark.slow
+def test_a_user_reads_the_newest_run_from_its_folder(trained):
+    """In processes of their own, where a guest's cell is found beside the user."""
+    cwd, folder = trained
+    said = run("experiments.predict", "a good film", *CELL, cwd=cwd)
+    assert "Trained on: toy" in said.stdout and len(re.findall(r"0\.\d{3}", said.stdout)) == 4
+    done = run("experiments.inspect", "--review", "3", *CELL, cwd=cwd)
+    assert "test review 3 (truth: " in done.stdout.splitlines()[0]
+    assert (folder / "test-review-3.html").read_text().count("<article") == 1
+
+
+def test_evaluate_measures_the_checkpoints_again(folder, printed):
+    rows = [line for line in printed(evaluate, folder, *CELL).splitlines() if "%" in line]
+    assert [row.split()[:2] for row in rows] == [
+        [name, seed] for name in ("first", "second") for seed in "01"
+    ]
+    for row in rows:
+        now, then = re.findall(r"\d+\.\d\d%", row)
+        assert now == then
+
+
+def test_inspect_says_what_predict_says(folder, printed):
+    text = printed(predict, "a good film", "--run", folder, *CELL)
+    options = ("--text", "a good film", "--seed", "1", "--out", "mine.html", *CELL)
+    said = dict(
+        re.findall(r"^(\S+): .* of positive (0\.\d\d)$", printed(inspect, folder, *options), re.M)
+    )
+    assert set(said) == {"first", "second"}
+    for title, p in said.items():
+        (line,) = [row for row in text.splitlines() if row.startswith(title)]
+        by_seed = [float(value) for value in re.findall(r"0\.\d{3}", line)]
+        assert float(p) == pytest.approx(by_seed[1], abs=0.006)
+    assert "good" in (folder.parent / "mine.html").read_text()
+
+
+def test_one_recipe_alone_can_be_inspected(folder, printed):
+    """Without the guest's cell, which the other one has."""
+    said = printed(inspect, folder, "--review", 3, "--recipes", "first")
+    assert "first: " in said and "second" not in said
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ("evaluate run", "add --cell guest_of_scripts:Guest"),
+        ("predict film --run run", "add --cell guest_of_scripts:Guest"),
+        ("inspect run --review 1", "add --cell guest_of_scripts:Guest"),
+        ("inspect run --review 256 --recipes first", "0 to 255"),
+        (
+            "inspect run --review 1 --recipes gru",
+            "no finished recipe gru; the run has first, second",
+        ),
+        ("inspect run --review 1 --seed 7", "no seed 7 of first, second"),
+        ("inspect run --review 1 --recipes first second third", "one or two"),
+        ("inspect run --review 1 --text words", "either"),
+        ("inspect run", "either"),
+        ("inspect run --text zzz", "No known word"),
+        ("predict zzz --run run", "No known word"),
+        ("predict hello", "no finished run"),
+        ("evaluate nothing", "no finished model"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_code_2(folder, monkeypatch, capsys, command, message):
+    said = refused(f"experiments.{command}", folder.parent, monkeypatch, capsys)
+    assert message in " ".join(said.split())
+    assert "guest_of_scripts" not in sys.modules
+
+
+def test_what_a_run_of_others_says_is_text(folder, printed):
+    """Neither the title of its data, nor a recipe's name, nor the folder's brings a file along."""
+    secret = folder.parent / "secret.txt"
+    secret.write_text("the canary sings")
+    hostile = f"![x]({secret}) [click](http://evil.example/x) <b>[/red]"
+    for name, key in (("provenance.json", "data"), ("first/seed-0/config.json", "recipe")):
+        held = json.loads((folder / name).read_text())
+        held[key]["title" if key == "data" else "name"] = hostile
+        (folder / name).write_text(json.dumps(held))
+    folder = folder.rename(folder.parent / "R![x](config.json)")
+    out = folder.parent / "page.html"
+    said = printed(inspect, folder, "--text", "good film", "--recipes", hostile, "--out", out)
+    html = out.read_text()
+    assert hostile in said and folder.name in html
+    assert 'href="http' not in html and "<img" not in html and "<b>" not in html
+    assert "base64" not in html and "the canary sings" not in html
+    assert hostile.split()[0] in "".join(printed(predict, "good", "--run", folder, *CELL).split())

@@ -1,0 +1,62 @@
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report.hostile import HOSTILE, report
+from rich.cells import cell_len
+from rich.console import Console
+
+from rnnsent.report import blocks, terminal
+from rnnsent.report.blocks import Code, Heading, Items, Paragraph, Strong, Table
+
+
+def shown(report, width=80) -> str:
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=True, color_system="truecolor"
+    )
+    with console.capture() as got:
+        terminal.show(report, console)
+    return got.get()
+
+
+def letters(report, width=80) -> str:
+    """What a terminal shows, without its colours and line ends."""
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as got:
+        terminal.show(report, console)
+    return got.get()
+
+
+def test_a_text_is_its_parts_in_a_row():
+    parts = ["see ", Strong("this "), "or ", Code("a  b"), "\tnow\n"]
+    assert blocks.plain(parts) == "see thisor a b now"
+    assert blocks.plain("a\x1b[2Jb\u202ec") == "a\ufffd[2Jb\ufffdc"
+
+
+def test_a_table_needs_rows_as_long_as_its_header():
+    with pytest.raises(ValueError, match="need 2 entries"):
+        Table(("a", "b"), [("1",)])
+    with pytest.raises(ValueError, match="need 2 entries"):
+        Table(("a", "b"), [("1", "2")], align="l")
+
+
+def test_the_terminal_shows_texts_to_the_letter():
+    joined = "".join(letters([Paragraph(HOSTILE)]).split())
+    assert joined == "".join(HOSTILE.split())
+    printed = shown(report("\x1b]8;;http://evil.example\x07click\x1b[2J"))
+    assert "\x1b]8" not in printed and "\x1b[2J" not in printed and "\x07" not in printed
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=9), st.integers(20, 100))
+def test_nothing_on_the_terminal_is_wider_than_it(cells, width):
+    made = [Heading(2, cells[0]), Paragraph(cells), Items(cells), Table(cells, [cells] * 2)]
+    assert max(map(cell_len, letters(made, width).split("\n"))) <= width
+
+
+def test_a_table_that_does_not_fit_stands_row_below_row():
+    wide = Table([f"column-{i}" for i in range(12)], [[f"value-{i}" for i in range(12)]])
+    lines = [line.rstrip() for line in letters([wide]).split("\n")]
+    assert "value-0" in lines and "  column-11: value-11" in lines
+    fits = Table(("recipe", "accuracy"), [("LSTM", "84.56%")])
+    assert "LSTM       84.56%" in letters([fits])

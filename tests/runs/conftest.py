@@ -1,0 +1,24 @@
+import pytest
+
+from rnnsent import data, runs
+from rnnsent.recipes import Recipe
+
+TINY = Recipe(name="tiny", cell="simple_rnn", features=(8,), head=4, embedding_size=4, epochs=2)
+
+
+@pytest.fixture(scope="session")
+def toy():
+    return data.load("toy", data.Encoding(num_words=60, maxlen=12))
+
+
+@pytest.fixture
+def recipe():
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def finished(toy, tmp_path_factory):
+    """A folder with one training; tests that change it take a copy."""
+    run = tmp_path_factory.mktemp("finished")
+    runs.train(run, TINY, [3], toy)
+    return run
