@@ -210,7 +210,7 @@ def test_nudges_are_added_to_what_is_carried(cell):
         return (carry[0] ** 2).sum(), carry
 
     grads, carry = jax.jit(jax.grad(final, has_aux=True))(nudges)
-    assert_same(carry, jax.jit(model.apply)(variables, x_BTE, mask_BT)[0])
+    assert_close(carry, jax.jit(model.apply)(variables, x_BTE, mask_BT)[0])
     for row, length in enumerate(mask_BT.sum(1)):
         if length:
             np.testing.assert_allclose(grads[0][row, length - 1], 2 * carry[0][row], rtol=1e-6)
