@@ -114,7 +114,7 @@ def scan(
     if reverse:
         x_BTE, mask = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
     if steps == 0:
-        run = plain.scan
+        run, scratch = plain.scan, None
     knobs = {} if scratch is None else {"scratch": scratch}
     carry, y_BTH = run(step, params, carry, x_BTE, mask, sequences, **knobs)
     if y_BTH is None:

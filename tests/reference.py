@@ -28,7 +28,16 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def _gru(p, h, x):
+    xr, xz, xn = np.split(x @ p["kernel"] + p["bias"], 3, axis=1)
+    hr, hz, hn = np.split(h @ p["recurrent_kernel"], 3, axis=1)
+    z = sigmoid(xz + hz)
+    return (1 - z) * np.tanh(xn + sigmoid(xr + hr) * (hn + p["new_bias"])) + z * h
+
+
 def _step(cell, p, h, c, x):
+    if cell == "gru":  # forward only
+        return _gru(p, h, x), c, None
     z = x @ p["kernel"] + h @ p["recurrent_kernel"] + p["bias"]
     if cell == "simple_rnn":
         return np.tanh(z), c, (np.tanh(z),)
@@ -77,6 +86,16 @@ def layer_backward(cell, p, x_BTE, mask_BT, kept, dy_BTH):
         dh = np.where(real, dz @ p["recurrent_kernel"].T, dh)
         dc = np.where(real, dc_before, dc)
     return grads, dx_BTE
+
+
+def logits(cell, params, x_BTE, mask_BT):
+    """Logits (B,) of embedded reviews, forward only."""
+    y_BTH = x_BTE * mask_BT[..., None]
+    for part in ("layer_0", "layer_1"):
+        y_BTH, _ = layer(cell, params[part], y_BTH, mask_BT)
+    hidden, logit = params["hidden"], params["logit"]
+    r = np.maximum(y_BTH[:, -1] @ hidden["kernel"] + hidden["bias"], 0)
+    return (r @ logit["kernel"] + logit["bias"])[:, 0]
 
 
 def loss_and_gradients(cell, params, ids_BT, label_B):

@@ -8,7 +8,8 @@ from guests import GUESTS, LeakyCell, MatrixCell, MinimalCell
 from rnnsent import cells
 from rnnsent.cells import CELLS, Cell
 from rnnsent.errors import UserError
-from rnnsent.recurrence import Recurrent, scan
+from rnnsent.layers import Recurrent
+from rnnsent.recurrence import scan
 
 B, T, E, H = 4, 9, 3, 5
 x_BTE = np.random.default_rng(0).standard_normal((B, T, E), np.float32)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from reference import OPTIMISED, mask_of
 
-from rnnsent import data, interop, recurrence
+from rnnsent import data, interop, layers, optimizers
 from rnnsent.errors import UserError
 from rnnsent.evaluation import probability
-from rnnsent.model import PRESETS, SentimentClassifier
-from rnnsent.training import create_state, optimizer, train_step
+from rnnsent.layout import Batch
+from rnnsent.recipes import SHIPPED
+from rnnsent.training import create_state, train_step
 
 # Keras's variables answer NumPy 2 in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -38,24 +39,23 @@ def reviews():
         pytest.skip(f"the wheel's reviews are missing: {error}")
 
 
-@pytest.fixture(params=PRESETS)
-def name(request):
-    return request.param
+@pytest.fixture(params=["notebook-simple-rnn", "notebook-lstm"])
+def ours(request):
+    return SHIPPED[request.param].classifier(5000)
 
 
 @pytest.fixture
-def keras_model(keras, name):
+def keras_model(keras, ours):
     """The notebook's model; dropout is off wherever it is called with ``training=False``."""
     keras.utils.set_random_seed(0)
-    config = PRESETS[name]
-    layer = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM}[name]
-    dropout = {"dropout": config.dropout, "recurrent_dropout": config.recurrent_dropout}
+    layer = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM}[ours.cell]
+    dropout = {"dropout": ours.dropout, "recurrent_dropout": ours.recurrent_dropout}
     model = keras.Sequential(
         [
-            keras.layers.Embedding(config.vocab_size, config.embedding_size, mask_zero=True),
+            keras.layers.Embedding(ours.vocab_size, ours.embedding_size, mask_zero=True),
             layer(128, return_sequences=True, **dropout),
             layer(64, **dropout),
-            keras.layers.Dense(config.head, activation="relu"),
+            keras.layers.Dense(ours.head, activation="relu"),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
@@ -87,11 +87,11 @@ def keras_gradients(model, training=False):
     return jax.jit(jax.grad(loss, has_aux=True))
 
 
-def our_gradients(config, params, ids_BT, label_B, **options):
-    """Gradients of the same loss of the classifier applied with ``options``, and the logits."""
+def our_gradients(ours, params, ids_BT, label_B, **options):
+    """Gradients of the same loss of our model applied with ``options``, and the logits."""
 
     def loss(params, ids_BT, label_B):
-        logits_B = SentimentClassifier(config).apply({"params": params}, ids_BT, **options)
+        logits_B = ours.apply({"params": params}, ids_BT, **options)
         return jnp.logaddexp(0, jnp.where(label_B == 1, -logits_B, logits_B)).mean(), logits_B
 
     run = jax.jit(jax.grad(loss, has_aux=True), compiler_options=OPTIMISED)
@@ -100,7 +100,7 @@ def our_gradients(config, params, ids_BT, label_B, **options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["left", "right", "interior"])
-def test_probabilities_and_gradients(keras_model, name, reviews, kind):
+def test_probabilities_and_gradients(keras_model, ours, reviews, kind):
     ids_BT, label_B = masked(reviews, kind), reviews.test.label_N[:ROWS]
     # Larger embeddings than Keras starts from, so that what the model reads matters.
     weights = [10 * keras_model.get_weights()[0], *keras_model.get_weights()[1:]]
@@ -108,7 +108,7 @@ def test_probabilities_and_gradients(keras_model, name, reviews, kind):
     variables = [v.value for v in keras_model.trainable_variables]
     expected, expected_B = keras_gradients(keras_model)(variables, ids_BT, label_B)
     params = interop.from_keras(weights)
-    grads, logits_B = our_gradients(PRESETS[name], params, ids_BT, label_B)
+    grads, logits_B = our_gradients(ours, params, ids_BT, label_B)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
     assert_gradients_agree(keras_model, grads, expected)
 
@@ -120,19 +120,18 @@ def assert_gradients_agree(model, got, want, share=5e-5):
 
 
 @pytest.mark.slow
-def test_dropout_masks_act_where_keras_has_them_act(keras_model, name, reviews, monkeypatch):
+def test_dropout_masks_act_where_keras_has_them_act(keras_model, ours, reviews, monkeypatch):
     """The same masks on both sides: probabilities and gradients of a step with dropout."""
-    config, ids_BT = PRESETS[name], masked(reviews, "left")
+    ids_BT = masked(reviews, "left")
     label_B = reviews.test.label_N[:ROWS]
-    rates = [rate for rate in (config.dropout, config.recurrent_dropout) if rate]
+    rates = [rate for rate in (ours.dropout, ours.recurrent_dropout) if rate]
     widths = {"kernel": (32, 128), "recurrent": (128, 64)}
     generator, drawn = np.random.default_rng(0), []
     for layer in range(2):
         for width, _ in zip((widths[part][layer] for part in widths), rates, strict=False):
             drawn.append(generator.choice([0.0, 2.0], (ROWS, width)).astype(np.float32))
-    ours = iter(drawn)
-    monkeypatch.setattr(recurrence, "dropout_mask", lambda *_: jnp.asarray(next(ours)))
-    theirs = iter(drawn)
+    here, theirs = iter(drawn), iter(drawn)
+    monkeypatch.setattr(layers, "dropout_mask", lambda *_: jnp.asarray(next(here)))
     for layer in keras_model.layers:
         if hasattr(layer, "cell"):
             for part, _ in zip(("dropout", "recurrent_dropout"), rates, strict=False):
@@ -142,11 +141,11 @@ def test_dropout_masks_act_where_keras_has_them_act(keras_model, name, reviews, 
     variables = [jnp.asarray(w) for w in weights]
     expected, expected_B = keras_gradients(keras_model, True)(variables, ids_BT, label_B)
     params, rngs = interop.from_keras(weights), {"dropout": jax.random.key(0)}
-    grads, logits_B = our_gradients(config, params, ids_BT, label_B, train=True, rngs=rngs)
+    grads, logits_B = our_gradients(ours, params, ids_BT, label_B, train=True, rngs=rngs)
     np.testing.assert_allclose(probability(logits_B), expected_B, atol=1e-5, rtol=0)
     # Large embeddings and doubled units amplify rounding; a mask at a wrong place moves all of it.
     assert_gradients_agree(keras_model, grads, expected, share=5e-4)
-    assert not list(ours) and not list(theirs)
+    assert not list(here) and not list(theirs)
 
 
 def test_weights_there_and_back(keras_model):
@@ -164,11 +163,9 @@ def test_other_models_weights_are_refused(keras_model):
 
 
 @pytest.mark.slow
-def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name, reviews):
+def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, ours, reviews):
     """Adam, the loss's mean over the rows really there, and weights after three steps."""
-    config = PRESETS[name].__class__(
-        **{**vars(PRESETS[name]), "dropout": 0.0, "recurrent_dropout": 0.0}
-    )
+    model, optimizer = ours.clone(dropout=0.0, recurrent_dropout=0.0), optimizers.adam(1e-3)
     for layer in keras_model.layers:
         if hasattr(layer, "cell"):
             layer.cell.dropout = layer.cell.recurrent_dropout = 0.0
@@ -177,17 +174,19 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, name
     adam.build(keras_model.trainable_variables)
     variables = [v.value for v in keras_model.trainable_variables]
     slots = [v.value for v in adam.variables]
-    state = create_state(config, optimizer(), 0)
+    state = create_state(model, optimizer, 0)
     state = state.replace(params=interop.from_keras(keras_model.get_weights()))
     gradients = keras_gradients(keras_model)
-    step = functools.partial(train_step, config, optimizer(), micro_batch=4)
+    step = functools.partial(train_step, model, optimizer, micro_batch=4)
     step = jax.jit(step, compiler_options=OPTIMISED)
     for rows in (8, 8, 5):
         ids_BT, label_B = reviews.train.ids_NT[:8], reviews.train.label_N[:8]
         grads, _ = gradients(variables, ids_BT[:rows], label_B[:rows])
         variables, slots = adam.stateless_apply(slots, grads, variables)
         weight_B = (np.arange(8) < rows).astype(np.float32)
-        state, totals, _ = step(state, data.pack_rows(ids_BT), label_B, weight_B)
+        packed_BT = data.pack_rows(ids_BT)
+        batch = Batch(packed_BT, data.lengths(packed_BT), label_B, weight_B, np.arange(8))
+        state, totals = step(state, batch)
         assert totals.weight == rows
     for got, want in zip(interop.to_keras(state.params), variables, strict=True):
         # A step moves a weight by up to 1e-3, in a direction that is rounding noise for a few.

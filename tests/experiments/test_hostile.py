@@ -1,54 +1,60 @@
-"""Texts of others on their ways into a report: no file of the reader's, no link, goes along.
+"""Texts of others on their three ways into a page: no file of the reader's, no link, goes along."""
 
-The pages of ``inspect`` are tested with it.
-"""
-
-import dataclasses
 import http.server
 import json
 import threading
 
+import msgspec
 import pytest
+from compare import made
 
-from experiments import compare
-from rnnsent import config, data, devices
+from experiments import inspect
+from rnnsent import config, data, devices, provenance, recipes, runs
 from rnnsent.data import network
+from rnnsent.report import compare
 
-pytestmark = pytest.mark.slow
 CANARY = "the canary sings"
 
 
+@pytest.fixture(scope="module")
+def canary(tmp_path_factory):
+    """A file outside of every run, which no page may hold."""
+    path = tmp_path_factory.mktemp("private") / "secret.txt"
+    path.write_text(CANARY)
+    return path
+
+
 @pytest.fixture
-def hostile(tmp_path, monkeypatch):
-    """A text that asks for a file outside of every run, and more; the working directory."""
+def finished(tmp_path):
+    """A run with one tiny model."""
+    reviews = data.load("toy", data.Encoding(num_words=60, maxlen=12))
+    tiny = {"features": (8,), "head": 4, "embedding_size": 4, "epochs": 1}
+    recipe = recipes.changed(recipes.SHIPPED["notebook-lstm"], tiny)
+    recipe = msgspec.structs.replace(recipe, name="tiny")
+    place = tmp_path / "run"
+    with runs.open_folder(tmp_path, place, "compare", reviews, provenance.of(reviews)) as folder:
+        runs.train(folder, recipe, [0], reviews)
+    return folder
+
+
+def inspected(folder, monkeypatch) -> str:
+    """The page on a text, read by the model of a run."""
     monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "secret.txt").write_text(CANARY)
-    recipe = 'cell = "simple_rnn"\nfeatures = [6]\nhead = 4\nembedding_size = 4\nepochs = 1'
-    (tmp_path / "mine.toml").write_text(recipe)
-    return f"![x]({tmp_path}/secret.txt) ![r](../secret.txt) [click](http://evil.example/x)"
+    out = folder.parent / "page.html"
+    command = [str(folder), "--recipes", "tiny", "--text", "good film", "--out", str(out)]
+    config.cli(inspect.main, inspect.Options, command)
+    return out.read_text()
 
 
-def page(*command: str) -> str:
-    """The page that a comparison leaves in ``run``, without its own figures."""
-    config.cli(compare.main, compare.Options, list(command))
-    with open("run/report.html", encoding="utf-8") as file:
-        return file.read()
+def assert_harmless(html: str):
+    assert 'href="http' not in html and "<img" not in html
+    assert "base64" not in html and CANARY not in html
 
 
-def trained() -> str:
-    return page("--data", "toy", "--maxlen", "12", "--recipes", "mine.toml", "--run", "run")
-
-
-def assert_harmless(html: str, text: str, images: int):
-    assert text in html
-    assert 'href="http' not in html and html.count("<img") == images and CANARY not in html
-
-
-def test_what_a_server_answers_is_text(hostile, monkeypatch):
+def test_what_a_server_answers_is_text(tmp_path, canary):
     class Hostile(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
-            self.send_response(404, hostile)
+            self.send_response(404, f"![x]({canary}) [click](http://evil.example/)")
             self.end_headers()
 
         def log_message(self, *args):
@@ -60,22 +66,28 @@ def test_what_a_server_answers_is_text(hostile, monkeypatch):
         reason = network.unreachable(f"http://127.0.0.1:{server.server_port}/x", 30)
         thread.join()
     assert "evil.example" in reason
-
-    def load(*arguments, **options):
-        reviews = data.load(*arguments, **options)
-        return dataclasses.replace(reviews, provenance=reviews.provenance | {"reason": reason})
-
-    monkeypatch.setattr(config, "load", load)
-    html = trained()
-    assert_harmless(html, hostile, html.count("data:image/png"))
+    source = msgspec.structs.replace(made.HELD_OUT, reason=reason)
+    compare.write(made.of(made.entrant("mine", [0.7]), data=source), tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert html.count("<img") == html.count("base64") == 4  # its figures
+    assert 'href="http' not in html and CANARY not in html
+    assert f"![x]({canary}) [click](http://evil.example/)" in html
 
 
-def test_what_a_run_of_others_says_is_text(hostile):
-    """Its record is drawn anew: titles of its data and its recipes are texts."""
-    images = trained().count("<img")
-    with open("run/record.json", encoding="utf-8") as file:
-        held = json.load(file)
-    held["data"]["title"] = held["entrants"][0]["title"] = hostile
-    with open("run/record.json", "w", encoding="utf-8") as file:
-        json.dump(held, file)
-    assert_harmless(page("--redraw", "run"), hostile, images)
+def test_what_a_run_of_others_says_of_its_data_is_text(finished, canary, monkeypatch):
+    path = finished / "provenance.json"
+    held = json.loads(path.read_text())
+    (finished.parent / "near.txt").write_text(CANARY)
+    title = f"![x]({canary}) ![r](../near.txt) [click](http://evil.example/x)"
+    held["data"]["title"] = title
+    path.write_text(json.dumps(held))
+    html = inspected(finished, monkeypatch)
+    assert_harmless(html)
+    assert title in html
+
+
+def test_a_folders_name_is_text(finished, monkeypatch):
+    folder = finished.rename(finished.parent / "R![x](config.json)")
+    html = inspected(folder, monkeypatch)
+    assert_harmless(html)
+    assert folder.name in html

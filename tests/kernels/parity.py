@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnnsent import recurrence
-from rnnsent.recurrence import Recurrent, scan
+from rnnsent.layers import Recurrent
+from rnnsent.recurrence import scan
 
 B, T, E, H = 4, 11, 3, 5
 

@@ -10,7 +10,8 @@ from reference import mask_of
 
 from rnnsent.cells import CELLS, LSTMCell
 from rnnsent.kernels import packed
-from rnnsent.recurrence import Recurrent, scan
+from rnnsent.layers import Recurrent
+from rnnsent.recurrence import scan
 
 EVERY = (*CELLS.values(), MatrixCell, CountingCell, ShuffledCell)
 MASK_BT = mask_of("empty", 4, T)
