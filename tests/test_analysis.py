@@ -176,7 +176,8 @@ def test_contributions_of_any_cell_explain_its_logit(guest):
         x_1TE, mask_1T = embedded(params, ids[None])
         read = logits_of_embedded(model)
         for value, scale in ((found.logit, 1), (found.baseline, 0)):
-            assert value == pytest.approx(read(params, scale * x_1TE, mask_1T)[0], abs=1e-5)
+            (expected,) = read(params, scale * x_1TE, mask_1T).tolist()
+            assert value == pytest.approx(expected, abs=1e-5)
         explained = found.logit - found.baseline
         assert found.contribution_T.sum() == pytest.approx(explained, rel=0.01, abs=1e-6)
         assert abs(explained) > 1e-3
