@@ -21,7 +21,8 @@ from rnnsent.model import SentimentClassifier
 @functools.partial(jax.jit, static_argnames="model")
 def trajectory(model: SentimentClassifier, params: Any, ids_BT: Array) -> Array:
     """Logits (B, T) after each step: what the model would say if the review ended there."""
-    return _plain(model).apply({"params": params}, ids_BT, method="trajectory")
+    # Flax types a call with mutable collections too, which returns them beside the result.
+    return _plain(model).apply({"params": params}, ids_BT, method="trajectory")  # type: ignore[return-value]
 
 
 def _plain(model: SentimentClassifier) -> SentimentClassifier:
@@ -108,7 +109,9 @@ def _path_slopes(model: SentimentClassifier, params: Any, ids_T: Array, position
     return (grad_PTE * x_1TE).sum(-1)
 
 
-def _path(model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array):
+def _path(
+    model: SentimentClassifier, params: Any, ids_T: Array, position_P: Array
+) -> tuple[SentimentClassifier, Array, Array]:
     bound = _plain(model).bind({"params": params})
     x_1TE, mask_1T = bound.embed(ids_T[None])
     return bound, x_1TE, jnp.broadcast_to(mask_1T, (len(position_P), len(ids_T)))

@@ -7,15 +7,24 @@ V vocabulary, S seeds, N rows of a dataset, K batches of an epoch, D distance fr
 P points on a path. A lower-case letter is a part of that axis. Scalars and pytrees are bare.
 """
 
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 Array = jax.Array
+Held = Array | np.ndarray
+"""On a device, or on the host on its way there."""
 Params = Any
 Carry = tuple[Array, ...]
 Step = Callable[[Params, Carry, Array], Carry]
+
+
+def save(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays by name, as ``numpy.load`` reads them."""
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
 
 
 @jax.custom_jvp

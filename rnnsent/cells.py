@@ -27,7 +27,7 @@ from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.linen.initializers import glorot_uniform, orthogonal, zeros_init
+from flax.linen.initializers import Initializer, glorot_uniform, orthogonal, zeros_init
 
 from rnnsent.arrays import Array, Carry, Params, matmul
 from rnnsent.errors import UserError
@@ -70,7 +70,7 @@ class Cell(nn.RNNCellBase):
         raise NotImplementedError(f"{type(self).__name__} must define weights(self, input_size)")
 
     @nn.nowrap
-    def step(self, params: Params, carry: Carry, x_BE: Array) -> Carry:
+    def step(self, params: Params, carry: Carry, x_BE: Array, *_: Any, **__: Any) -> Carry:
         """The next carry from the last one and one input, each row by itself.
 
         A step with one more argument, ``step(self, params, carry, x_BE, h_BH)``, says where
@@ -141,7 +141,12 @@ class Cell(nn.RNNCellBase):
         return 1
 
     @nn.nowrap
-    def _gated_weights(self, input_size: int, gates: int, bias_init=zeros_init()) -> Params:  # noqa: B008
+    def _gated_weights(
+        self,
+        input_size: int,
+        gates: int,
+        bias_init: Initializer = zeros_init(),  # noqa: B008
+    ) -> Params:
         """Keras's layout: kernel (E, G), recurrent_kernel (H, G), bias (G,) with G = gates * H."""
         width = gates * self.features
         return {
@@ -188,7 +193,7 @@ class LSTMCell(Cell):
         return nn.sigmoid(o_BH) * jnp.tanh(c_BH), c_BH
 
 
-def _unit_forget_bias(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+def _unit_forget_bias(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     del key
     i_H, f_H, g_H, o_H = jnp.split(jnp.zeros(shape, dtype), 4)
     return jnp.concatenate([i_H, f_H + 1, g_H, o_H])

@@ -129,7 +129,7 @@ def check_seeds(seeds: Sequence[int]) -> None:
     require(max(seeds) < 2**31, "--seeds must be below 2,147,483,648.")
 
 
-def _fields() -> list[tuple[str, Any, dataclasses.Field]]:
+def _fields() -> list[tuple[str, Any, Any]]:
     """Every field of a recipe but its name, as an option that may be left out."""
     hints = typing.get_type_hints(Recipe, include_extras=True)
     del hints["name"]
@@ -173,7 +173,7 @@ class TrainOptions(DataOptions):
     """Shipped recipes by name, or TOML files of your own."""
     seeds: tuple[int, ...] = (0,)
     """One training of each recipe per seed; everything random follows from it."""
-    implementation: Literal["auto", *IMPLEMENTATIONS] = "auto"
+    implementation: Literal["auto", *IMPLEMENTATIONS] = "auto"  # type: ignore[valid-type]  # a table
     """Of the recurrence; auto: the fastest on this machine."""
     quick: bool = False
     """A tiny version: at most 2 epochs on the first 2,560 reviews. Its numbers mean nothing."""
@@ -183,7 +183,7 @@ class TrainOptions(DataOptions):
     """Go on with this run folder: what it holds already is not trained again."""
     redraw: pathlib.Path | None = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
-    change: tyro.conf.OmitArgPrefixes[Changes] = Changes()
+    change: tyro.conf.OmitArgPrefixes[Changes] = Changes()  # type: ignore[valid-type]  # made above
 
     def __post_init__(self):
         check_unique("recipes", self.recipes)
@@ -246,7 +246,8 @@ def progress(
     if not total:
         yield None
         return
-    ended, running = 0.0, (None, 0.0)
+    ended = 0.0
+    running: tuple[tuple[str, tuple[int, ...]] | None, float] = (None, 0.0)
 
     def told(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> None:
         nonlocal ended, running
@@ -271,7 +272,9 @@ def _line(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> str:
     )
 
 
-def cli(main: Callable[[Options], None], options: type[Options], argv: list[str] | None = None):
+def cli(
+    main: Callable[[Options], None], options: type[Options], argv: list[str] | None = None
+) -> None:
     """Parses the command line into ``options`` and runs ``main``.
 
     A mistake of the user's ends with its message on stderr and exit code 2, an interruption with

@@ -3,7 +3,7 @@
 Every failure is one line that names the method and what was expected of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -53,7 +53,7 @@ def _refuse(method: str, what: str) -> None:
     raise UserError(f"{method} {what}.")
 
 
-def _called(method: str, function, *arguments) -> Any:
+def _called(method: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """What a user's method returns; its failure in one line."""
     try:
         return function(*arguments)
@@ -182,6 +182,6 @@ def _float_leaves(tree: Any) -> tuple[list[Array], Any]:
         filled = list(leaves)
         for place, a in zip(places, floats, strict=True):
             filled[place] = a
-        return treedef.unflatten(filled)
+        return jax.tree.unflatten(treedef, filled)
 
     return [leaves[i] for i in places], rebuild

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -52,12 +52,12 @@ class Progress:
 
 
 def run_epochs(
-    order: Callable,
-    advance: Callable,
+    order: Callable[[Any, int], Any],
+    advance: Callable[[Any, Any, int, int], tuple[Any, Totals]],
     states: Any,
     epochs: range,
     steps: int,
-    progress: Callable | None,
+    progress: Callable[[Progress], Any] | None,
 ) -> tuple[Any, list[list[Progress]]]:
     """Runs epochs of some steps each, reporting progress.
 
@@ -85,12 +85,14 @@ def run_epochs(
 class _Meter:
     """Running means of one epoch, read one dispatch late so that the devices never wait for us."""
 
-    def __init__(self, epoch, epochs, steps, progress):
-        self.at = {"epoch": epoch, "epochs": epochs, "steps": steps}
+    def __init__(
+        self, epoch: int, epochs: int, steps: int, progress: Callable[[Progress], Any] | None
+    ):
+        self.at: dict[str, Any] = {"epoch": epoch, "epochs": epochs, "steps": steps}
         self.progress = progress
         self.started = time.perf_counter()
-        self.sums = Totals(0, 0, 0)
-        self.pending = None
+        self.sums = [np.zeros(1)] * len(Totals._fields)
+        self.pending: tuple[int, Totals] | None = None
 
     def add(self, step: int, totals: Totals) -> None:
         if self.pending:
@@ -102,13 +104,14 @@ class _Meter:
         return [self._now(each) for each in zip(*self.sums, strict=True)]
 
     def _read(self) -> None:
+        assert self.pending is not None, "an epoch has at least one step"
         step, totals = self.pending
         new = [np.atleast_1d(np.asarray(total, float)) for total in totals]  # waits for the devices
-        self.sums = Totals(*(old + each for old, each in zip(self.sums, new, strict=True)))
+        self.sums = [old + each for old, each in zip(self.sums, new, strict=True)]
         self.at |= {"step": step, "seconds": time.perf_counter() - self.started}
         if self.progress:
             self.progress(self._now([each.sum() for each in self.sums]))
 
-    def _now(self, sums) -> Progress:
+    def _now(self, sums: Iterable[Any]) -> Progress:
         loss, correct, weight = map(float, sums)
         return Progress(**self.at, loss=loss / weight, accuracy=correct / weight, rows=int(weight))

@@ -96,7 +96,8 @@ def _from_keras_layer(layer: Tree, gradients: bool) -> Tree:
     layer = {name: _reorder(a, gates) for name, a in layer.items()}
     if layer["bias"].ndim == 1:
         return layer
-    return layer | _one_bias(*layer["bias"], gates, gradients)
+    first_G, second_G = layer["bias"]
+    return layer | _one_bias(first_G, second_G, gates, gradients)
 
 
 def to_keras(params: Tree) -> list[np.ndarray]:

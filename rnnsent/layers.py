@@ -90,11 +90,12 @@ def cell_layer(
     Raises:
       ValueError: for recurrent dropout with a cell that does not say where it acts.
     """
+    step: Step
     if isinstance(cell, Cell):
         params, carry = cell.declare(x_BE.shape[-1]), cell.initialize_carry(None, x_BE.shape)
         cell = cell.clone(parent=None, name=None)
-        step = _CellStep(cell, type(cell).output is not Cell.output)
-        if step.has_output:
+        step = own = _CellStep(cell, type(cell).output is not Cell.output)
+        if own.has_output:
             y_BH = jax.eval_shape(cell.output, params, carry, x_BE)
             carry = (jnp.zeros(y_BH.shape, y_BH.dtype), *carry)
     elif recurrent_dropout_BH is not None:
@@ -187,7 +188,7 @@ class Recurrent(nn.Module):
             real step, or None: a gradient with respect to one is that of what is carried.
         """
         step, params, first = stack(self.layers(x_BTE, train=train, rows_B=rows_B))
-        inputs = x_BTE
+        inputs: Any = x_BTE
         if nudges is not None:
             step, inputs = _Nudged(step), (x_BTE, tuple(nudges))
         carry = first if carry is None else carry

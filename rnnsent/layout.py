@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnnsent.arrays import Array
+from rnnsent.arrays import Array, Held
 from rnnsent.data import lengths, pack_rows
 from rnnsent.model import SentimentClassifier, init
 
@@ -14,9 +14,9 @@ from rnnsent.model import SentimentClassifier, init
 class Rows(NamedTuple):
     """Reviews: token ids (N, T) with the real ones first, int32; how many; 1 = positive."""
 
-    ids_NT: Array
-    length_N: Array
-    label_N: Array
+    ids_NT: Held
+    length_N: Held
+    label_N: Held
 
     @classmethod
     def of(cls, ids_NT: np.ndarray, label_N: np.ndarray) -> "Rows":
@@ -29,11 +29,11 @@ class Batch(NamedTuple):
     """Rows of one step: ids (B, T), lengths, labels; weight 1, or 0 for a row that only fills the
     batch; and each row's number in the whole batch, of which this may be a part."""
 
-    ids_BT: Array
-    length_B: Array
-    label_B: Array
-    weight_B: Array
-    rows_B: Array
+    ids_BT: Held
+    length_B: Held
+    label_B: Held
+    weight_B: Held
+    rows_B: Held
 
 
 class Plan(NamedTuple):
@@ -73,7 +73,7 @@ def default_micro_batch(model: SentimentClassifier) -> int | None:
     return max(128, (1 << 16) // max(widths, default=1))
 
 
-def epoch_order(key: Array, epoch: Array, rows: int, layout: Plan) -> Array:
+def epoch_order(key: Array, epoch: Array | int, rows: int, layout: Plan) -> Array:
     """Row numbers (K, B) of one epoch's batches, int32, reshuffled per epoch; -1 only fills."""
     batches = -(-rows // layout.batch_size)
     shuffled_N = jax.random.permutation(jax.random.fold_in(key, epoch), rows)

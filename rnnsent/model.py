@@ -14,7 +14,7 @@ from rnnsent.arrays import Array, Carry
 from rnnsent.layers import Recurrent
 
 
-def _embedding_init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+def _embedding_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     """Keras's default for embeddings."""
     return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
 
@@ -113,6 +113,7 @@ class SentimentClassifier(nn.Module):
     def trajectory(self, ids_BT: Array, mask: Array | None = None) -> Array:
         """Logits (B, T) after each step: what the model would say if the review ended there."""
         _, y_BTH = self.recurrent(*self.embed(ids_BT, mask))
+        assert y_BTH is not None, "sequences are returned unless refused"
         return self.classify(y_BTH)
 
     def initial_carries(self, x_BTE: Array) -> list[Carry]:
@@ -120,7 +121,7 @@ class SentimentClassifier(nn.Module):
         return [layer.carry for layer in self.recurrent.layers(x_BTE)]
 
 
-def _identity(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+def _identity(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     del key
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(

@@ -15,7 +15,7 @@ import pathlib
 import re
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import jax
 import msgspec
@@ -193,7 +193,14 @@ _TITLES = {
     "sound-gru": "GRU, sound",
 }
 
-_SOUND = {"clip": 1.0, "schedule": "cosine", "epochs": 6}
+
+class _Training(TypedDict):
+    clip: float
+    schedule: Literal["constant", "cosine"]
+    epochs: int
+
+
+_SOUND: _Training = {"clip": 1.0, "schedule": "cosine", "epochs": 6}
 
 SHIPPED: dict[str, Recipe] = {
     recipe.name: recipe
@@ -290,7 +297,7 @@ def _recipe(where: str, fields: dict[str, Any]) -> Recipe:
             close = difflib.get_close_matches(unknown[1], Recipe.__struct_fields__, 1)
             hint = f"did you mean {close[0]}?" if close else "see --help for those there are."
             raise UserError(f"{where}: there is no field {unknown[1]}; {hint}") from error
-        field = re.match(r"\w*", place)[0]
+        field = re.split(r"\W", place, maxsplit=1)[0]
         value = f"{field} is {fields[field]!r}; " if field in fields else ""
         expected = what[0].lower() + what[1:].replace("`", "")
         if what.startswith("Invalid enum"):
@@ -317,7 +324,9 @@ def _source(cell: str) -> str | None:
     if not colon:
         return None
     try:
-        origin = importlib.util.find_spec(module).origin
-        return hashlib.sha256(pathlib.Path(origin).read_bytes()).hexdigest()
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ImportError(f"{module} is not found as a file")
+        return hashlib.sha256(pathlib.Path(spec.origin).read_bytes()).hexdigest()
     except (AttributeError, ImportError, OSError, TypeError, ValueError) as error:
         raise UserError(f"The cell {cell} has no source file that could be found.") from error

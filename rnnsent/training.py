@@ -68,13 +68,13 @@ def loss_sums(
     ``variables`` are the model's, ``{"params": …}``; dropout is applied where a key is given.
     """
     train = dropout_key is not None
-    logits_B = model.apply(
+    logits_B: Array = model.apply(  # type: ignore[assignment]  # nothing is mutable here
         variables,
         batch.ids_BT,
         batch.length_B,
         train=train,
         rows_B=batch.rows_B,
-        rngs={"dropout": dropout_key} if train else None,
+        rngs=None if dropout_key is None else {"dropout": dropout_key},
     )
     loss_B = optax.sigmoid_binary_cross_entropy(logits_B, batch.label_B.astype(logits_B.dtype))
     correct_B = (logits_B > 0) == (batch.label_B == 1)

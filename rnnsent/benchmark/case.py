@@ -192,6 +192,6 @@ def missing(name: str) -> list[str]:
 def build(name: str, case: Case, params: Any, ids_NT: np.ndarray, label_N: np.ndarray) -> Subject:
     """A subject ready to run; imports its library. Keras's backend must be set by then."""
     spec = SUBJECTS[name]
-    module, factory = spec.factory.split(":")
-    module = importlib.import_module(f"rnnsent.benchmark.subjects.{module}")
+    place, factory = spec.factory.split(":")
+    module = importlib.import_module(f"rnnsent.benchmark.subjects.{place}")
     return getattr(module, factory)(case, params, ids_NT, label_N, **spec.options)

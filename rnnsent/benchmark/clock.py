@@ -24,7 +24,9 @@ def seconds(run: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def compile(function: Callable, *args, **kwargs) -> tuple[jax.stages.Compiled, float]:
+def compile(
+    function: jax.stages.Wrapped, *args: Any, **kwargs: Any
+) -> tuple[jax.stages.Compiled, float]:
     """A jitted function lowered and compiled for these arguments, and the seconds that took."""
     started = time.perf_counter()
     compiled = function.lower(*args, **kwargs).compile()
@@ -53,9 +55,9 @@ def interleave(
     Returns:
       The raw samples of each subject in the order they were taken.
     """
-    samples = {name: [] for name in subjects}
+    samples: dict[str, list[Any]] = {name: [] for name in subjects}
     for turn in range(rounds):
-        names = list(subjects) if turn % 2 == 0 else list(reversed(subjects))
+        names = list(subjects) if turn % 2 == 0 else list(subjects)[::-1]
         for name in names:
             samples[name].append(subjects[name]())
             advance()
@@ -68,7 +70,7 @@ class Summary(NamedTuple):
     median: float
     low: float
     high: float
-    count: int
+    samples: int
 
 
 def summarise(samples: Sequence[float]) -> Summary:

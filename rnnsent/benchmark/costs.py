@@ -26,19 +26,19 @@ TRANSCENDENTAL = frozenset(
 
 
 class Product(NamedTuple):
-    """A matrix product (m, k) x (k, n) that is done ``count`` times."""
+    """A matrix product (m, k) x (k, n) that is done ``times`` times."""
 
     m: int
     k: int
     n: int
-    count: float
+    times: float
 
     @property
     def flops(self) -> float:
-        return 2 * self.m * self.k * self.n * self.count
+        return 2 * self.m * self.k * self.n * self.times
 
     def scaled(self, by: float) -> "Product":
-        return self._replace(count=self.count * by)
+        return self._replace(times=self.times * by)
 
 
 class Step(NamedTuple):
@@ -148,9 +148,10 @@ def _flops(found: tuple[Product, ...]) -> float:
     return sum(product.flops for product in found)
 
 
-def _count(jaxpr, steps: int) -> _Counted:
+def _count(jaxpr: Any, steps: int) -> _Counted:
     jaxpr, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-    found, elements = [], 0
+    found: list[Product] = []
+    elements: float = 0
     for equation in jaxpr.eqns:
         name = equation.primitive.name
         if name == "dot_general":
@@ -164,7 +165,7 @@ def _count(jaxpr, steps: int) -> _Counted:
     return _Counted(tuple(found), elements)
 
 
-def _product(equation) -> Product:
+def _product(equation: Any) -> Product:
     """Of ``dot_general``: what is contracted, what is left of either side, batches as a count."""
     (contracted, _), (batched, _) = equation.params["dimension_numbers"]
     left, right = (operand.aval for operand in equation.invars)
@@ -172,11 +173,11 @@ def _product(equation) -> Product:
     return Product(left.size // max(k * count, 1), k, right.size // max(k * count, 1), count)
 
 
-def _turns(equation, steps: int) -> int:
+def _turns(equation: Any, steps: int) -> int:
     return {"scan": equation.params.get("length"), "while": steps}.get(equation.primitive.name, 1)
 
 
-def _inside(equation, steps: int) -> _Counted:
+def _inside(equation: Any, steps: int) -> _Counted:
     """The programs inside an equation: a loop's body, a called function, the largest branch."""
     name = equation.primitive.name
     parts = [_count(part, 1 if name == "while" else steps) for part in _parts(equation)]
@@ -187,7 +188,7 @@ def _inside(equation, steps: int) -> _Counted:
     return _Counted(found, sum(part.transcendentals for part in parts))
 
 
-def _parts(equation) -> list:
+def _parts(equation: Any) -> list:
     values = jax.tree.leaves(
         list(equation.params.values()), is_leaf=lambda value: hasattr(value, "eqns")
     )

@@ -32,8 +32,10 @@ class Limit:
     def _each(self, loop: Callable) -> Callable:
         """The loop on every device, with operands of its own."""
         mesh = jax.make_mesh((self.cores,), ("cores",), axis_types=(AxisType.Auto,))
-        spec = {"in_specs": (P(), P("cores")), "out_specs": P("cores"), "check_vma": False}
-        return jax.jit(jax.shard_map(loop, mesh=mesh, **spec))
+        mapped = jax.shard_map(
+            loop, mesh=mesh, in_specs=(P(), P("cores")), out_specs=P("cores"), check_vma=False
+        )
+        return jax.jit(mapped)
 
     def sample(self) -> dict[str, float]:
         """Seconds that one step's products and its element-wise work take at the least."""
@@ -41,7 +43,7 @@ class Limit:
             self._seconds(loop, p.m * p.k)
             for loop, p in zip(self.loops, self.products, strict=True)
         ]
-        products = sum(s * p.count for s, p in zip(per_product, self.products, strict=True))
+        products = sum(s * p.times for s, p in zip(per_product, self.products, strict=True))
         per_element = self._seconds(self.tanh, _BLOCK) / _BLOCK / self.cores
         return {"products": products, "elements": self.elements * per_element}
 

@@ -2,22 +2,26 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
+from rnnsent import arrays
 from rnnsent.benchmark import clock
 from rnnsent.benchmark.case import SUBJECTS, Case, unavailable
 from rnnsent.benchmark.floor import floor
 from rnnsent.benchmark.process import Failed, Process
 from rnnsent.benchmark.record import Counts, Errors, Machine, Measured, Memory, Result, Sample, Work
 
-TASKS = {"train": "training step", "infer": "inference"}
+Task = Literal["train", "infer"]
+
+TASKS: dict[Task, str] = {"train": "training step", "infer": "inference"}
 
 TOLERANCE = {"logits": 5e-5, "gradients": 1e-4}
 """Largest difference from the reference: of a logit, and of a gradient leaf as a share of its
@@ -92,7 +96,7 @@ def measure(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rnnsent-benchmark-"))
         pathlib.Path(folder, "case.json").write_text(json.dumps(case.to_json()))
-        np.savez(pathlib.Path(folder, "rows.npz"), **rows)
+        arrays.save(pathlib.Path(folder, "rows.npz"), rows)
         advance("the reference in float64", 0.0)
         try:
             with contextlib.closing(Process("reference", folder)) as reference:
@@ -106,7 +110,15 @@ def measure(
 class _Session:
     """The processes of one case, and what is known of each subject."""
 
-    def __init__(self, case, plan, folder, stack, advance, measured):
+    def __init__(
+        self,
+        case: Case,
+        plan: Plan,
+        folder: str,
+        stack: contextlib.ExitStack,
+        advance: Callable[[str, float], None],
+        measured: Measured,
+    ):
         self.case, self.plan, self.advance, self.measured = case, plan, advance, measured
         self.results: dict[str, Result] = measured.results
         self.processes: dict[str, Process] = {}
@@ -186,7 +198,7 @@ class _Session:
         for process in self.processes.values():
             process.send("check", rows=self.plan.checked)
         for name, process in self._running():
-            self._attempt(name, lambda name=name, process=process: self._agrees(name, process))
+            self._attempt(name, functools.partial(self._agrees, name, process))
 
     def _agrees(self, name: str, process: Process) -> None:
         errors = msgspec.convert(process.receive(), Errors)
@@ -200,20 +212,20 @@ class _Session:
         """Per task, the raw samples of every process in seconds per step, taken in turns."""
         turns = len(TASKS) * self.plan.rounds * (len(self.processes) + 1)
         for task, title in TASKS.items():
-            subjects = {name: self._sampler(name, task) for name in self.processes}
+            subjects: dict[str, Callable[[], Any]] = {
+                name: self._sampler(name, task) for name in self.processes
+            }
             if self.measured.machine is not None:
-                subjects["limit"] = lambda task=task: self.limit.ask("bound", task=task)
-            doing = f"{title}, in turns"
-            taken = clock.interleave(
-                subjects, self.plan.rounds, lambda doing=doing: self.advance(doing, 0.5 / turns)
-            )
+                subjects["limit"] = functools.partial(self.limit.ask, "bound", task=task)
+            advance = functools.partial(self.advance, f"{title}, in turns", 0.5 / turns)
+            taken = clock.interleave(subjects, self.plan.rounds, advance)
             self.measured.limits[task] = msgspec.convert(taken.pop("limit", []), list[Sample])
             self.measured.samples[task] = {
                 name: samples for name, samples in taken.items() if name in self.processes
             }
 
     def _sampler(self, name: str, task: str) -> Callable[[], float | None]:
-        def sample():
+        def sample() -> float | None:
             if name not in self.processes:  # it failed in an earlier round
                 return None
             process, steps = self.processes[name], self.results[name].steps[task]
@@ -225,7 +237,7 @@ class _Session:
     def _conclude(self) -> None:
         """What is asked for after the last sample."""
         for name, process in self._running():
-            memory = self._attempt(name, lambda process=process: process.ask("memory"))
+            memory = self._attempt(name, functools.partial(process.ask, "memory"))
             if memory is not None:
                 self.results[name].memory = msgspec.convert(memory, Memory)
         if self.measured.machine is not None:

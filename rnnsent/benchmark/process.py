@@ -32,23 +32,25 @@ class Process:
             text=True,
             env=os.environ | environment(name) | {"PYTHONPATH": _search_path()},
         )
+        assert self.process.stdin is not None and self.process.stdout is not None  # they are pipes
+        self.requests, self.answers = self.process.stdin, self.process.stdout
 
-    def ask(self, do: str, **arguments) -> Any:
+    def ask(self, do: str, **arguments: Any) -> Any:
         """The answer to one request; :class:`Failed` with its last words where it died."""
         self.send(do, **arguments)
         return self.receive()
 
-    def send(self, do: str, **arguments) -> None:
+    def send(self, do: str, **arguments: Any) -> None:
         """Makes a request whose answer :meth:`receive` waits for."""
         try:
-            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self.process.stdin.flush()
+            self.requests.write(json.dumps({"do": do, **arguments}) + "\n")
+            self.requests.flush()
         except BrokenPipeError:
             pass  # receive finds no answer
 
     def receive(self) -> Any:
         """The answer to the last request; :class:`Failed` with its last words where it died."""
-        if answer := self.process.stdout.readline():
+        if answer := self.answers.readline():
             return json.loads(answer)
         self.errors.seek(0)
         raise Failed((self.errors.read().strip().splitlines() or ["it ended"])[-1])
@@ -56,14 +58,14 @@ class Process:
     def end(self) -> None:
         """Makes no further request, upon which it ends in its own time."""
         try:
-            self.process.stdin.close()
+            self.requests.close()
         except BrokenPipeError:
             pass
 
     def close(self) -> None:
         """Returns once it ended."""
         self.end()
-        self.process.stdout.close()
+        self.answers.close()
         try:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:

@@ -134,6 +134,13 @@ class Measured(msgspec.Struct, forbid_unknown_fields=True):
     counts: Counts | None = None
     failed: str = ""
 
+    @property
+    def varied(self) -> int:
+        """The value of a study that varies something; ``ValueError`` in another."""
+        if self.value is None:
+            raise ValueError(f"the study {self.study} varies nothing")
+        return self.value
+
     def names(self) -> list[str]:
         """The subjects that have samples of every task."""
         sampled = [set(samples) for samples in self.samples.values()]

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -155,7 +156,8 @@ def _varied(case: Case, study: str, value: int | None) -> Case:
         model = case.model.clone(features=(value, max(value // 2, 1)))
         return dataclasses.replace(case, model=model)
     field = {"packing": "steps", "implementations": "steps"}.get(study, study)
-    return dataclasses.replace(case, **{field: value})
+    change: dict[str, Any] = {field: value}
+    return dataclasses.replace(case, **change)
 
 
 def plan(job: Job, choice: Choice) -> Plan:

@@ -11,16 +11,19 @@ import os
 import pathlib
 import sys
 import traceback
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from rnnsent import data, devices
+from rnnsent import arrays, data, devices
 from rnnsent.benchmark import clock, costs, limits
-from rnnsent.benchmark.case import SUBJECTS, Case, build
+from rnnsent.benchmark.case import SUBJECTS, Case, Subject, build
+
+if TYPE_CHECKING:
+    from rnnsent.benchmark.subjects.ours import Rnnsent
 
 
 def flatten(tree: dict) -> dict[str, np.ndarray]:
@@ -33,9 +36,7 @@ def unflatten(flat: dict[str, np.ndarray]) -> dict:
     return traverse_util.unflatten_dict(flat, sep="/")
 
 
-def differences(
-    logits_B: np.ndarray, grads: dict, exact: dict[str, np.ndarray]
-) -> dict[str, float]:
+def differences(logits_B: np.ndarray, grads: dict, exact: dict[str, np.ndarray]) -> dict[str, Any]:
     """Largest difference of the logits, and of a gradient leaf as a share of its largest entry."""
     leaves = {
         path: float(np.abs(a - exact[path]).max() / (np.abs(exact[path]).max() or 1.0))
@@ -44,7 +45,7 @@ def differences(
     return {
         "logits": float(np.abs(logits_B - exact["logits"]).max()),
         "gradients": max(leaves.values()),
-        "worst_leaf": max(leaves, key=leaves.get),
+        "worst_leaf": max(leaves, key=leaves.__getitem__),
     }
 
 
@@ -52,17 +53,31 @@ def _moved(a: Any) -> np.ndarray:
     """Biases start at zero, which would hide one that is lost on the way to a peer."""
     if not jnp.issubdtype(a.dtype, jnp.floating):
         return np.asarray(a)
-    return np.float32(a + 0.01 * np.cos(np.arange(a.size)).reshape(a.shape))
+    return np.asarray(a + 0.01 * np.cos(np.arange(a.size)).reshape(a.shape), np.float32)
 
 
 class Worker:
     """Answers requests about one subject; one public method per request."""
 
     def __init__(self, name: str, folder: pathlib.Path):
-        self.name, self.folder, self.subject = name, folder, None
+        self.name, self.folder = name, folder
+        self.subject: Subject | None = None
         self.case = Case.from_json(json.loads((folder / "case.json").read_text()))
         with np.load(folder / "rows.npz") as rows:
             self.ids_NT, self.label_N = rows["ids_NT"], rows["label_N"]
+
+    def _built(self) -> Subject:
+        if self.subject is None:
+            raise RuntimeError("what is asked of a subject comes after build")
+        return self.subject
+
+    def _ours(self) -> "Rnnsent":
+        from rnnsent.benchmark.subjects.ours import Rnnsent
+
+        subject = self._built()
+        if not isinstance(subject, Rnnsent):
+            raise RuntimeError("only rnnsent's subjects count and print their program")
+        return subject
 
     def reference(self, rows: int) -> dict[str, Any]:
         """Writes fresh parameters and, in float64, their exact logits and gradients."""
@@ -72,25 +87,25 @@ class Worker:
         params = jax.tree.map(_moved, model.init(self.case.model, jax.random.key(0)))
         ids_BT, label_B = self.ids_NT[:rows], self.label_N[:rows]
         logits_B, grads = ours.exact(self.case.model, params, ids_BT, label_B)
-        np.savez(self.folder / "params.npz", **flatten(params))
-        np.savez(self.folder / "reference.npz", logits=logits_B, **flatten(grads))
+        arrays.save(self.folder / "params.npz", flatten(params))
+        arrays.save(self.folder / "reference.npz", {"logits": logits_B, **flatten(grads)})
         return {"dtype": str(logits_B.dtype)}
 
     def build(self) -> dict[str, Any]:
         """Imports the subject's library and gives it weights and rows; nothing is compiled."""
         with np.load(self.folder / "params.npz") as flat:
             params = unflatten(dict(flat))
-        self.subject = build(self.name, self.case, params, self.ids_NT, self.label_N)
-        setting = self.subject.setting
+        self.subject = subject = build(self.name, self.case, params, self.ids_NT, self.label_N)
+        setting = subject.setting
         if _NO_TRITON in os.environ.get("XLA_FLAGS", "") and jax.default_backend() == "gpu":
             setting += ", without XLA's Triton products, which take minutes to tune here"
         return {"setting": setting, "versions": _versions()}
 
     def check(self, rows: int) -> dict[str, Any]:
         """Compares logits and gradients of the first rows with the reference; before training."""
-        computed = self.subject.reference(self.ids_NT[:rows], self.label_N[:rows])
+        logits_B, grads = self._built().reference(self.ids_NT[:rows], self.label_N[:rows])
         with np.load(self.folder / "reference.npz") as exact:
-            errors = differences(*computed, dict(exact))
+            errors = differences(logits_B, grads, dict(exact))
         clock.reset_peak()
         return errors
 
@@ -122,20 +137,24 @@ class Worker:
 
     def counts(self) -> dict[str, Any]:
         """What rnnsent's own step counts of itself: operations, and steps of time run."""
-        operations = self.subject.operations()
+        subject = self._ours()
+        operations = subject.operations()
         return {
             "operations": {name: counted._asdict() for name, counted in operations.items()},
-            "steps_run": self.subject.steps_run(),
+            "steps_run": subject.steps_run(),
         }
 
     def trace(self, path: str) -> None:
         """Profiles two training steps into a folder, for TensorBoard or Perfetto."""
         with jax.profiler.trace(path):
-            self.subject.train(2)
+            self._built().train(2)
 
     def hlo(self, path: str) -> None:
         """Writes the train step as XLA compiled it."""
-        pathlib.Path(path).write_text(self.subject.program.as_text())
+        text = self._ours().program.as_text()
+        if text is None:
+            raise RuntimeError("XLA does not show what it compiled")
+        pathlib.Path(path).write_text(text)
 
     def limit(self) -> dict[str, Any]:
         """Becomes the machine's limit on this case, to be asked for samples by ``bound``."""

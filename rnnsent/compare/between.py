@@ -39,7 +39,8 @@ def _paired(subjects: Sequence[Subject]) -> list[tuple[Subject, Subject]]:
     pairs = [(subjects[0], other) for other in subjects[1:]]
     named = {subject.name: subject for subject in subjects if subject.recipe.shipped}
     if named.keys() >= set(SOUND):
-        sound = tuple(named[name] for name in SOUND)
+        first, second = SOUND
+        sound = named[first], named[second]
         if not any(set(map(id, sound)) == set(map(id, pair)) for pair in pairs):
             pairs.append(sound)
     return [(a, b) for a, b in pairs if a.finite().keys() & b.finite().keys()]

@@ -128,7 +128,7 @@ def _summary(
     finished = [one for one in trainings if one.measured is not None]
     if not finished:
         return None
-    measured = [one.measured for one in finished]
+    measured = [one.results for one in finished]
     first, *_ = subject.finite().values()
     names = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
     first_fits = [m.first_fit_accuracy for m in measured if m.first_fit_accuracy is not None]

@@ -35,8 +35,8 @@ class Finished:
     epochs: Sequence[record.Epoch]
     seconds: float
     diverged: int | None = None
-    train_logits_N: np.ndarray | None = None
-    test_logits_N: np.ndarray | None = None
+    train_logits_N: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    test_logits_N: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     first_fit_accuracy: float | None = None
     params: Any = None
 

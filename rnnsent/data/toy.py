@@ -43,7 +43,7 @@ def _places(rng: np.random.Generator, size: int, maxlen: int, kind: int) -> np.n
     free = maxlen - size
     if kind == 2:
         return np.sort(rng.permutation(maxlen)[:size])
-    return np.arange(size) + (free, 0, None, free // 2)[kind]
+    return np.arange(size) + {0: free, 1: 0, 3: free // 2}[kind]
 
 
 def _row(rng: np.random.Generator, row: int, maxlen: int) -> tuple[np.ndarray, int]:
@@ -53,10 +53,10 @@ def _row(rng: np.random.Generator, row: int, maxlen: int) -> tuple[np.ndarray, i
     ids = _words(rng, size, label)
     first_good = INDEX_FROM + 1 + len(NEUTRAL)
     first_bad = first_good + len(GOOD)
-    balance = np.sum((ids >= first_good) & (ids < first_bad)) - np.sum(ids >= first_bad)
+    good, bad = (ids >= first_good) & (ids < first_bad), ids >= first_bad
     ids_T = np.zeros(maxlen, np.int32)
     ids_T[_places(rng, size, maxlen, row // 2 % 4)] = ids
-    return ids_T, int(balance > 0)
+    return ids_T, int(np.count_nonzero(good) > np.count_nonzero(bad))
 
 
 def _split(rng: np.random.Generator, rows: range, encoding: Encoding) -> Split:

@@ -139,7 +139,7 @@ def _forward_jvp(step, keep, primals, tangents):
     return (carries, kept), (dcarries, jax.tree.map(_zero_tangent, kept))
 
 
-def _advance(step: Step, keep: Keep, params: Params, carry: Carry, x_B: Tree):
+def _advance(step: Step, keep: Keep, params: Params, carry: Carry, x_B: Tree) -> tuple[Carry, Tree]:
     new, pull = _linearised(step, params, carry, x_B)
     return new, keep(new, pull, (params, carry, x_B))
 
@@ -159,11 +159,11 @@ def _get(tree_T: Tree, t: Array) -> Tree:
     return jax.tree.map(lambda a: a[t], tree_T)
 
 
-def _put(tree_T: Tree, t: Array, new: Tree) -> Tree:
+def _put(tree_T: Tree, t: Array | int, new: Tree) -> Tree:
     return jax.tree.map(lambda a, new: a.at[t].set(new), tree_T, new)
 
 
-def _linearised(step: Step, params: Params, carry: Carry, x_B: Tree):
+def _linearised(step: Step, params: Params, carry: Carry, x_B: Tree) -> tuple[Carry, Tree]:
     """The next carry, and the pullback with only expensive results among its leaves."""
     # The loop keeps the compiler from merging the two computations.
     lean = jax.checkpoint(step, policy=plain.keep_expensive, prevent_cse=False)
@@ -193,16 +193,16 @@ def _filled(new: Carry, pull: Tree, inputs: Tree, after: Carry, kept_t: Sequence
     masked rows it is the old one, where the cotangents are zero.
     """
     leaves, treedef = jax.tree.flatten(pull)
-    inputs, new, after = (jax.tree.leaves(tree) for tree in (inputs, new, after))
+    known, made, later = (jax.tree.leaves(tree) for tree in (inputs, new, after))
     rest = iter(kept_t)
     filled = []
     for leaf in leaves:
-        place = _find(leaf, new)
-        if _find(leaf, inputs) is not None:
+        place = _find(leaf, made)
+        if _find(leaf, known) is not None:
             filled.append(leaf)
         else:
-            filled.append(next(rest) if place is None else after[place])
-    return treedef.unflatten(filled)
+            filled.append(next(rest) if place is None else later[place])
+    return jax.tree.unflatten(treedef, filled)
 
 
 def _scan_forward(step, sequences, params, carry, x_TB, length_B, scratch):
@@ -253,10 +253,11 @@ def _gradients(
     def body(i, state):
         t = steps - 1 - i
         dcarry, dparams, dx_TB = state
-        if sequences:
+        if dy_TBH is not None:
             dcarry = [dcarry[0] + dy_TBH[t], *dcarry[1:]]
         inputs = (params, _get(carries, t), _get(x_TB, t))
-        pull = _filled(*_linearised(step, *inputs), inputs, _get(carries, t + 1), _get(kept, t))
+        new, pull = _linearised(step, *inputs)
+        pull = _filled(new, pull, inputs, _get(carries, t + 1), _get(kept, t))
         none = jax.tree.map(jnp.zeros_like, dcarry)
         dnew = packing.where(t < length_B, dcarry, none)
         dparams_t, dbefore, dx_B = map(_floats, pull(_cotangent(carry, dnew)))
@@ -294,7 +295,14 @@ def _gradients_jvp(step, sequences, primals, tangents):
     return jax.jvp(plainly, arguments(primals), arguments(tangents))
 
 
-def _plain(step: Step, params: Params, carry: Carry, x_TB: Tree, length_B: Array, output):
+def _plain(
+    step: Step,
+    params: Params,
+    carry: Carry,
+    x_TB: Tree,
+    length_B: Array,
+    output: Callable[[Carry], Tree],
+) -> tuple[Carry, Tree]:
     def body(carry, t_and_x):
         t, x_B = t_and_x
         carry = packing.where(t < length_B, step(params, carry, x_B), carry)

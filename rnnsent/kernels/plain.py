@@ -13,7 +13,7 @@ EXPENSIVE = frozenset(
 """Primitives whose results cost more to compute again than to keep for the backward pass."""
 
 
-def keep_expensive(primitive, *_, **__) -> bool:
+def keep_expensive(primitive: Any, *_: Any, **__: Any) -> bool:
     """A policy of ``jax.checkpoint``: only what is expensive is kept, the rest computed again."""
     return primitive.name in EXPENSIVE
 

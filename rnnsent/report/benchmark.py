@@ -10,8 +10,8 @@ import numpy as np
 
 from rnnsent.benchmark import SUBJECTS, clock
 from rnnsent.benchmark.case import PLAIN
-from rnnsent.benchmark.measure import TASKS
-from rnnsent.benchmark.record import Floor, Measured, Record
+from rnnsent.benchmark.measure import TASKS, Task
+from rnnsent.benchmark.record import Counts, Floor, Measured, Operations, Record, Result
 from rnnsent.report import speed
 from rnnsent.report.markdown import escape
 
@@ -138,7 +138,7 @@ def _compared(cases: list[Measured], folder: pathlib.Path, study: str) -> list[s
         page.append(table(_MEMORY_HEAD, _memory(case)))
         if case.counts and case.floor and "rnnsent" in case.names():
             page += [f"### {label}: where rnnsent's training step spends its time"]
-            page.append(table(("part", "ms", "share"), _breakdown(case)))
+            page.append(table(("part", "ms", "share"), _breakdown(case, case.counts)))
         if absent := _absent(case):
             page.append("\n".join(f"- {line}" for line in absent))
     if roofed and study == "peers":
@@ -237,11 +237,11 @@ def _megabytes(size: int | None) -> str:
     return f"{size / 1e6:,.1f}" if size else "-"
 
 
-def _breakdown(case: Measured) -> list[list[str]]:
+def _breakdown(case: Measured, counts: Counts) -> list[list[str]]:
     """Parts of rnnsent's training step in ms at the machine's rates, and what is left."""
-    bound, counted = case.floor["train"], case.counts.operations
+    bound, counted = case.floor["train"], counts.operations
 
-    def times(operations):
+    def times(operations: Operations) -> tuple[float, float]:
         flops, elements = bound.flops_per_second, bound.elements_per_second
         return (
             operations.flops / flops if flops else 0.0,
@@ -249,7 +249,7 @@ def _breakdown(case: Measured) -> list[list[str]]:
         )
 
     (products, elements), (all_products, all_elements) = (
-        times(counted[name]) for name in ("forward", "gradient")
+        times(of) for of in (counted["forward"], counted["gradient"])
     )
     taken = median(case, "train", "rnnsent")
     parts = {
@@ -283,7 +283,7 @@ def _packing(cases: list[Measured]) -> list[str]:
         if {"rnnsent", "rnnsent-scan"} <= set(case.names()) and case.counts:
             for task, title in TASKS.items():
                 cell = escape(case.case.cell)
-                rows.append(_packed_row(case, task, f"{cell} {title}"))
+                rows.append(_packed_row(case, case.counts, task, f"{cell} {title}"))
     text = (
         "Real reviews as they are. Each row's real steps stand first and rows of similar length "
         "run together, so that a micro-batch takes only the steps of its longest row. *real "
@@ -293,9 +293,9 @@ def _packing(cases: list[Measured]) -> list[str]:
     return ["## What packing saves", text, table(head, rows), *(f"- {one}" for one in absent)]
 
 
-def _packed_row(case: Measured, task: str, title: str) -> list[str]:
+def _packed_row(case: Measured, counts: Counts, task: Task, title: str) -> list[str]:
     packed, plain = (median(case, task, name) for name in ("rnnsent", "rnnsent-scan"))
-    run = case.counts.steps_run
+    run = counts.steps_run
     numbers = (run["real"], run[task], packed * 1e3, plain * 1e3)
     steps = str(case.case.steps)
     return [title, steps, *(f"{number:.1f}" for number in numbers), f"{packed / plain:.2f}"]
@@ -344,7 +344,7 @@ def _mb(case: Measured, name: str) -> float:
 
 def _growth(cases: list[Measured], unit: str, columns: dict[str, list[float]]) -> str:
     """A row per value, and the exponent of a power law through the upper half of them."""
-    values = [case.value for case in cases]
+    values = [case.varied for case in cases]
     rows = [
         [f"{value:,}", *(f"{column[i]:,.1f}" for column in columns.values())]
         for i, value in enumerate(values)
@@ -361,7 +361,7 @@ def _exponent(values: Sequence[float], column: Sequence[float]) -> float:
 
 def _setup(cases: list[Measured]) -> str:
     """How each subject was configured, and where its work differs."""
-    results = {}
+    results: dict[str, Result] = {}
     for case in cases:
         for name, result in case.results.items():
             if name not in results or not results[name].setting:

@@ -177,7 +177,7 @@ def split(record: Record) -> list[Block]:
     """What part of the LSTM's lead is the cell's and what part the recipe's."""
     found = {name: record.rows[name].found for name in CONDITIONS}
     once, twice = by_recurrent_dropout(found), by_trainings(found)
-    rows = [
+    rows: list[tuple[Text, str]] = [
         (Strong("LSTM minus SimpleRNN, one fit each"), _points(once, "gap")),
         ("of it, the cell", _points(once, "cell")),
         ("of it, the recurrent dropout", _points(once, "recipe")),

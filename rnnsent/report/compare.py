@@ -90,8 +90,8 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
     epochs = f"{entrant.fits} x {entrant.epochs}" if entrant.fits > 1 else str(entrant.epochs)
     if entrant.summary is None:
         return [entrant.title, "diverged", "–", epochs]
-    accuracy = Strong(short(entrant.summary.test_accuracy))
-    return [entrant.title, accuracy, f"{entrant.summary.epoch_seconds:.1f}", epochs]
+    accuracy = Strong(short(entrant.results.test_accuracy))
+    return [entrant.title, accuracy, f"{entrant.results.epoch_seconds:.1f}", epochs]
 
 
 def _reading(record: Record) -> Iterator[Block]:
@@ -132,10 +132,10 @@ def _accuracy(record: Record) -> Iterator[Block]:
     rows = [
         (
             e.title,
-            short(e.summary.train_accuracy),
-            short(e.summary.test_accuracy),
+            short(e.results.train_accuracy),
+            short(e.results.test_accuracy),
             _range(e),
-            f"{percent(e.summary.interval[0])} to {percent(e.summary.interval[1])}",
+            f"{percent(e.results.interval[0])} to {percent(e.results.interval[1])}",
         )
         for e in record.finished
     ]
@@ -144,10 +144,10 @@ def _accuracy(record: Record) -> Iterator[Block]:
     rows = [
         (
             e.title,
-            _nats(e.summary.train_loss.mean),
-            _nats(e.summary.test_loss.mean),
+            _nats(e.results.train_loss.mean),
+            _nats(e.results.test_loss.mean),
             ", ".join(str(training.seed) for training in e.finished),
-            duration(e.summary.seconds),
+            duration(e.results.seconds),
         )
         for e in record.finished
     ]
@@ -163,7 +163,7 @@ def _accuracy(record: Record) -> Iterator[Block]:
 
 
 def _range(entrant: Entrant) -> str:
-    spread = entrant.summary.test_accuracy
+    spread = entrant.results.test_accuracy
     if spread.n == 1:
         return "one seed"
     return f"{100 * spread.low:.2f} to {100 * spread.high:.2f}, n = {spread.n}"
@@ -179,17 +179,21 @@ def _beside_the_notebook(record: Record) -> Iterator[Block]:
     rows = [
         (
             e.title,
-            "–" if e.summary.first_fit_accuracy is None else short(e.summary.first_fit_accuracy),
-            short(e.summary.test_accuracy),
-            "–" if told[e.name] is None else percent(told[e.name]),
+            "–" if e.results.first_fit_accuracy is None else short(e.results.first_fit_accuracy),
+            short(e.results.test_accuracy),
+            _share(told[e.name]),
         )
         for e in record.finished
-        if told[e.name] is not None or e.summary.first_fit_accuracy is not None
+        if told[e.name] is not None or e.results.first_fit_accuracy is not None
     ]
     if rows:
         yield Table(("recipe", "after its first fit", "in the end", "the notebook"), rows)
     if record.shipped("notebook-simple-rnn") and story.as_the_notebook(record.data):
         yield Paragraph(notebook.FITTED_TWICE)
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else percent(share)
 
 
 def _differences(record: Record) -> Iterator[Block]:
@@ -250,11 +254,11 @@ def _layers(record: Record) -> Iterator[Block]:
         entrants = list(same)
         told = [dict(notebook.LAYERS[story.PRINTED[e.name]]) for e in entrants if _own(e)]
         counts = told[0] if told else {}
-        body = [
+        body: list[list[Text]] = [
             [name, output, f"{count:,}", *([_count(counts.get(name))] if told else [])]
             for name, output, count in rows
         ]
-        total = ["total", "", Strong(f"{entrants[0].parameters:,}")]
+        total: list[Text] = ["total", "", Strong(f"{entrants[0].parameters:,}")]
         body.append([*total, *([_count(sum(counts.values()))] if told else [])])
         yield Heading(3, listed([e.title for e in entrants]))
         head = ("layer", "output", "parameters", *(["notebook"] if told else []))

@@ -32,7 +32,7 @@ def png(draw: Callable[..., None], *arguments: Any, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _stacked(rows: int, height: float, **options) -> tuple[Figure, list[Axes]]:
+def _stacked(rows: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
     """A figure of ``rows`` panels one below another, each ``height`` inches high."""
     figure = Figure(figsize=(_WIDTH, rows * height + 0.9), layout="constrained")
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
@@ -132,14 +132,13 @@ def reliability(values: Mapping[str, Sequence[Calibration]], path: File, caption
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
     for colour, (title, seeds) in zip(itertools.cycle(_COLOURS), values.items(), strict=False):
         for i, one in enumerate(seeds):
-            label = {"label": _text(title)} if i == 0 else {}
             axes.plot(
                 one.mean_probability,
                 one.share_positive,
                 color=colour,
                 alpha=0.8,
                 marker=".",
-                **label,
+                label=_text(title) if i == 0 else None,
             )
     axes.set(xlabel="predicted probability of positive", ylabel="share of positive reviews")
     axes.set_aspect("equal")

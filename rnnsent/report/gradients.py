@@ -56,7 +56,7 @@ def remarks(record: Record) -> Iterator[Block]:
 
 
 def _slower(simple: Entrant, lstm: Entrant) -> str:
-    ratio = lstm.summary.epoch_seconds / simple.summary.epoch_seconds
+    ratio = lstm.results.epoch_seconds / simple.results.epoch_seconds
     return (
         f"An epoch of the LSTM takes {ratio:.1f} times as long; it has {lstm.parameters:,} "
         f"parameters, the SimpleRNN {simple.parameters:,}."
@@ -64,17 +64,13 @@ def _slower(simple: Entrant, lstm: Entrant) -> str:
 
 
 def _better(record: Record, simple: Entrant, lstm: Entrant) -> str:
-    difference = lstm.summary.test_accuracy.mean - simple.summary.test_accuracy.mean
+    difference = lstm.results.test_accuracy.mean - simple.results.test_accuracy.mean
     said = f"The LSTM's accuracy is {100 * difference:+.2f} points from the SimpleRNN's. "
-    if record.shipped("sound-simple-rnn") and record.shipped("sound-lstm"):
-        sound = [record.shipped(f"sound-{cell}").summary.test_accuracy for cell in _CELLS]
-        said += (
-            f"With a sound start and training it is {100 * (sound[1].mean - sound[0].mean):+.2f}. "
-        )
+    one, other = record.shipped("sound-simple-rnn"), record.shipped("sound-lstm")
+    if one and other:
+        sound = other.results.test_accuracy.mean - one.results.test_accuracy.mean
+        said += f"With a sound start and training it is {100 * sound:+.2f}. "
     return said + "The notebook gives recurrent dropout to the SimpleRNN only."
-
-
-_CELLS = ("simple-rnn", "lstm")
 
 
 def _look_back(record: Record, entrants: Sequence[Entrant]) -> list[str]:

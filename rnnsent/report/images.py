@@ -36,7 +36,7 @@ def draw(record: Record) -> dict[str, bytes]:
 
 
 def _accuracy(record: Record) -> bytes:
-    values = {e.title: [t.measured.test_accuracy for t in e.finished] for e in record.finished}
+    values = {e.title: [t.results.test_accuracy for t in e.finished] for e in record.finished}
     told = {e.title: p for e in record.finished if (p := story.printed(record, e)) is not None}
     return figures.png(figures.accuracies, values, told, caption=record.data.test_title)
 
@@ -55,14 +55,14 @@ def _nan(value: float | None) -> float:
 
 
 def _reliability(record: Record) -> bytes:
-    found = {e.title: [t.measured.calibration for t in e.finished] for e in record.finished}
+    found = {e.title: [t.results.calibration for t in e.finished] for e in record.finished}
     return figures.png(figures.reliability, found, caption=record.data.test_title)
 
 
 def curves(record: Record) -> dict[str, list[MemoryCurves]]:
     """By title, untrained and trained in turns: one per seed."""
     return {
-        name: [getattr(training.measured, of) for training in entrant.finished]
+        name: [getattr(training.results, of) for training in entrant.finished]
         for entrant in record.finished
         for name, of in ((f"{entrant.title}, untrained", "fresh"), (entrant.title, "trained"))
     }

@@ -18,7 +18,7 @@ def every(record: Record) -> Iterator[Block]:
 
 
 def _calibration(record: Record) -> Iterator[Block]:
-    found = {e.title: [t.measured.calibration for t in e.finished] for e in record.finished}
+    found = {e.title: [t.results.calibration for t in e.finished] for e in record.finished}
     rows = [
         (one, plus_minus([c.ece for c in seeds]), plus_minus([c.brier for c in seeds]))
         for one, seeds in found.items()

@@ -71,12 +71,25 @@ def _bars(axes: Axes, case: Measured, task: str) -> None:
     low, high = (np.array([getattr(s, end) for s in summaries]) * 1e3 for end in ("low", "high"))
     places = np.arange(len(names))
     axes.barh(places, median, color=[_look(name)[0] for name in names], height=0.7)
-    spread = {"xerr": (median - low, high - median), "ecolor": "#333333", "capsize": 2}
-    axes.errorbar(median, places, fmt="none", elinewidth=1, **spread)
+    axes.errorbar(
+        median,
+        places,
+        xerr=(median - low, high - median),
+        fmt="none",
+        ecolor="#333333",
+        elinewidth=1,
+        capsize=2,
+    )
     for place, (value, top) in enumerate(zip(median, high, strict=True)):
         text = f"{value:.0f}" if value >= 10 else f"{value:.2g}"
-        offset = {"xytext": (4, 0), "textcoords": "offset points"}
-        axes.annotate(text, (top, place), va="center", fontsize=8, **offset)
+        axes.annotate(
+            text,
+            (top, place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
     end = high.max()
     if task in case.floor:
         floor = case.floor[task].seconds * 1e3
@@ -107,7 +120,7 @@ def scaling(cases: Sequence[Measured], xlabel: str, path: pathlib.Path) -> None:
         _lines(row[-1], own, _temporary)
         row[-1].set(title=f"{cell}: memory of a training step", ylabel="temporary MB (XLA)")
         for axes in row:
-            _logarithmic(axes, [case.value for case in own], xlabel)
+            _logarithmic(axes, [case.varied for case in own], xlabel)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
@@ -120,7 +133,7 @@ def _times(axes: Axes, cases: Sequence[Measured], task: str) -> None:
         )
 
     _lines(axes, cases, of(lambda samples: clock.summarise(samples).median))
-    x = [case.value for case in cases]
+    x = [case.varied for case in cases]
     for name in _names(cases):
         low, high = ([of(end)(case, name) for case in cases] for end in (min, max))
         axes.fill_between(x, low, high, color=_look(name)[0], alpha=0.15, linewidth=0)
@@ -135,8 +148,15 @@ def _lines(axes: Axes, cases: Sequence[Measured], of: Callable[[Measured, str], 
         y = [of(case, name) for case in cases]
         if np.isfinite(y).any():
             colour, marker = _look(name)
-            style = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
-            axes.plot([case.value for case in cases], y, label=_title(name), **style)
+            axes.plot(
+                [case.varied for case in cases],
+                y,
+                label=_title(name),
+                color=colour,
+                marker=marker,
+                markersize=5,
+                linewidth=1.5,
+            )
 
 
 def _temporary(case: Measured, name: str) -> float:
@@ -153,7 +173,7 @@ def _logarithmic(axes: Axes, values: Sequence[float], xlabel: str) -> None:
     axes.title.set_fontsize(10)
 
 
-def _readable(axis: Axis, text: Callable[[float, int], str]) -> None:
+def _readable(axis: Axis, text: Callable[[float, float], str]) -> None:
     """Ticks at 1, 2 and 5 of every decade, as plain numbers."""
     axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axis.set_major_formatter(text)
@@ -171,7 +191,7 @@ def roofline(cases: Sequence[Measured], path: pathlib.Path) -> None:
     axes = figure.subplots()
     bounds = [(case, task, case.floor[task]) for case in cases for task in TASKS]
     bandwidth = max(bound.bytes_per_second for *_, bound in bounds)
-    peak = max(bound.flops_per_second for *_, bound in bounds)
+    peak = max(_rate(bound) for *_, bound in bounds)
     intensities = [bound.flops / bound.bytes for *_, bound in bounds]
     x = np.geomspace(peak / bandwidth / 4, max(intensities) * 2, 200)
     axes.plot(x, np.minimum(peak, x * bandwidth) / 1e9, color="black", linewidth=1.5)
@@ -197,6 +217,13 @@ def roofline(cases: Sequence[Measured], path: pathlib.Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+def _rate(bound: Floor) -> float:
+    """The machine's rate of products."""
+    if bound.flops_per_second is None:
+        raise ValueError("a roofline is of cases with matrix products")
+    return bound.flops_per_second
+
+
 def _column(axes: Axes, case: Measured, task: str, bound: Floor, x: float) -> list[float]:
     """The subjects of one case and task, and the rate of products of just its shapes."""
     rates = []
@@ -204,9 +231,16 @@ def _column(axes: Axes, case: Measured, task: str, bound: Floor, x: float) -> li
         colour, marker = _look(name)
         rates.append(bound.flops / clock.summarise(case.samples[task][name]).median / 1e9)
         axes.scatter(x, rates[-1], color=colour, marker=marker, s=36, label=_title(name), zorder=3)
-    roof = bound.flops_per_second / 1e9
+    roof = _rate(bound) / 1e9
     axes.hlines(roof, x / 1.12, x * 1.12, color="black", linestyle="--", linewidth=1)
-    style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 8}
     label = f"{case.case.cell} {'train' if task == 'train' else 'infer'}"
-    axes.annotate(label, (x, 0.02), xycoords=("data", "axes fraction"), **style)
+    axes.annotate(
+        label,
+        (x, 0.02),
+        xycoords=("data", "axes fraction"),
+        rotation=90,
+        ha="center",
+        va="bottom",
+        fontsize=8,
+    )
     return [*rates, roof]

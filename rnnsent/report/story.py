@@ -3,6 +3,7 @@
 from rnnsent import notebook, reference
 from rnnsent.compare.record import Entrant, Pair, Record, Source
 from rnnsent.comparison import SIGNIFICANCE
+from rnnsent.evaluation import Spread
 from rnnsent.report.numbers import counted, listed, p_value, percent, points, short
 
 PRINTED = {"notebook-simple-rnn": "simple_rnn", "notebook-lstm": "lstm"}
@@ -45,7 +46,9 @@ def _notebook(record: Record) -> str:
     if not as_the_notebook(record.data):
         here = listed([f"{short(_accuracy(e))} with {titles[e.name]}" for e in own])
         return f"The notebook's recipes give {here} here, on reviews that are not its test reviews."
-    reported = listed([f"{percent(printed(record, e))} with {titles[e.name]}" for e in own])
+    reported = listed(
+        [f"{percent(notebook.TEST_ACCURACY[PRINTED[e.name]])} with {titles[e.name]}" for e in own]
+    )
     here = listed([_here(entrant) for entrant in own])
     stored = [reference.OVER_SEEDS[entrant.name] for entrant in own]
     spread = listed([str(one) for one in stored])
@@ -57,12 +60,12 @@ def _notebook(record: Record) -> str:
 
 
 def _here(entrant: Entrant) -> str:
-    first = entrant.summary.first_fit_accuracy
+    first = entrant.results.first_fit_accuracy
     return short(_accuracy(entrant)) + ("" if first is None else f" (first fit: {short(first)})")
 
 
-def _accuracy(entrant: Entrant):
-    return entrant.summary.test_accuracy
+def _accuracy(entrant: Entrant) -> Spread:
+    return entrant.results.test_accuracy
 
 
 def _sound(record: Record) -> str:

@@ -1,6 +1,7 @@
 """Blocks on the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich import box, measure
 from rich import table as rich_tables
@@ -86,7 +87,7 @@ def _cards(console: Console, block: blocks.Cards) -> None:
     show(block.instead, console)
 
 
-_SHOW = {
+_SHOW: dict[type, Callable[[Console, Any], None]] = {
     blocks.Heading: _heading,
     blocks.Paragraph: _paragraph,
     blocks.Note: _note,

@@ -144,4 +144,4 @@ def latest(root: pathlib.Path) -> pathlib.Path:
         raise UserError(
             f"There is no finished run under {root}. Train one with: python -m experiments.compare"
         )
-    return max(finished, key=finished.get)
+    return max(finished, key=finished.__getitem__)

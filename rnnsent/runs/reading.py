@@ -102,8 +102,8 @@ def finished(run: pathlib.Path) -> list[Training]:
         records.read_json(run / "config.json", RunConfig)
     names = {path.parents[1].name for path in run.glob("*/seed-*/result.json")}
     order = {name: i for i, name in enumerate(SHIPPED)}
-    names = sorted(names, key=lambda name: (order.get(name, len(order)), name))
-    found = [read(seed_folder(run, name, seed)) for name in names for seed in seeds(run, name)]
+    ordered = sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    found = [read(seed_folder(run, name, seed)) for name in ordered for seed in seeds(run, name)]
     if not found:
         raise UserError(f"{run} holds no finished model. Give the folder of a finished run.")
     return found

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 
 from rnnsent import (
+    arrays,
     checkpoints,
     console,
     contract,
@@ -244,7 +245,7 @@ class _Group:
         if not course.diverged:
             checkpoints.save(folder / "checkpoint", course.state)
             logits = {f"{name}_logits_N": logits_N for name, logits_N in course.logits.items()}
-            np.savez(folder / "predictions.npz", **logits)
+            arrays.save(folder / "predictions.npz", logits)
         result = Result(
             title=self.recipe.title,
             seed=course.seed,

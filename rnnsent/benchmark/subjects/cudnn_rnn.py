@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import rnn
 
+from rnnsent.arrays import Array, Params
 from rnnsent.benchmark.subjects.flax_rnn import FlaxRNN
 
 
@@ -25,7 +26,9 @@ class CudnnLSTM(FlaxRNN):
     def _from_own(self, params: Any) -> dict:
         return jax.tree.map(np.asarray, params)
 
-    def _logits(self, params, ids_BT, length_B, key=None):
+    def _logits(
+        self, params: Any, ids_BT: Array, length_B: Array | None, key: Array | None = None
+    ) -> Array:
         model = self.case.model
         x_BTE = params["embedding"]["embedding"][ids_BT]
         if length_B is None:
@@ -39,17 +42,17 @@ class CudnnLSTM(FlaxRNN):
         return _dense(params["logit"], h_BH)[:, 0]
 
 
-def _dropped(key, x_BTE, rate: float):
+def _dropped(key: Array, x_BTE: Array, rate: float) -> Array:
     """Inputs dropped once per sequence."""
     keep_B1E = jax.random.bernoulli(key, 1 - rate, (len(x_BTE), 1, x_BTE.shape[-1]))
     return jnp.where(keep_B1E, x_BTE / (1 - rate), 0)
 
 
-def _dense(layer, x_BE):
+def _dense(layer: Params, x_BE: Array) -> Array:
     return x_BE @ layer["kernel"] + layer["bias"]
 
 
-def _layer(layer, x_BTE, length_B):
+def _layer(layer: Params, x_BTE: Array, length_B: Array) -> tuple[Array, Array]:
     """All outputs and each row's last; cuDNN's gates stand in our order, its kernels transposed."""
     inputs, features = x_BTE.shape[-1], layer["recurrent_kernel"].shape[0]
     weights = [layer["kernel"].T, layer["recurrent_kernel"].T, layer["bias"]]

@@ -14,6 +14,7 @@ import optax
 from flax import linen as nn
 
 from rnnsent import cells, data, interop, optimizers
+from rnnsent.arrays import Array
 from rnnsent.benchmark import clock
 from rnnsent.benchmark.case import Case
 
@@ -26,7 +27,7 @@ class Classifier(nn.Module):
     case: Case
 
     @nn.compact
-    def __call__(self, ids_BT, length_B=None, train: bool = False):
+    def __call__(self, ids_BT: Array, length_B: Array | None = None, train: bool = False) -> Array:
         model = self.case.model
         x_BTE = nn.Embed(model.vocab_size, model.embedding_size, name="embedding")(ids_BT)
         for i, features in enumerate(model.features):
@@ -42,7 +43,7 @@ class Classifier(nn.Module):
         return cells.find(model.cell)(features=features, name=name, **dict(model.cell_options))
 
 
-def _last(y_BTH, length_B):
+def _last(y_BTH: Array, length_B: Array | None) -> Array:
     """Each row's output at its last real step; with no lengths, at the last step."""
     if length_B is None:
         return y_BTH[:, -1]
@@ -74,31 +75,50 @@ class FlaxRNN:
         own = jax.tree.map(np.asarray, dict(params))
         return interop.from_flax(own) if self.case.model.cell in _CELLS else own
 
-    def _inputs(self, ids_BT):
+    def _inputs(self, ids_BT: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Ids and, where rows may hold padding, packed ids and their lengths."""
         if not self.case.masked:
             return ids_BT, None
         return data.pack_rows(ids_BT), data.lengths(ids_BT)
 
-    def _logits(self, params, ids_BT, length_B, key=None):
-        train = key is not None
-        rngs = {"dropout": key} if train else None
-        return self.model.apply({"params": params}, ids_BT, length_B, train, rngs=rngs)
+    def _logits(
+        self, params: Any, ids_BT: Array, length_B: Array | None, key: Array | None = None
+    ) -> Array:
+        rngs = None if key is None else {"dropout": key}
+        logits_B: Array = self.model.apply(  # type: ignore[assignment]  # nothing is mutable here
+            {"params": params}, ids_BT, length_B, key is not None, rngs=rngs
+        )
+        return logits_B
 
-    def _loss(self, params, ids_BT, length_B, label_B, key=None):
+    def _loss(
+        self,
+        params: Any,
+        ids_BT: Array,
+        length_B: Array | None,
+        label_B: Array,
+        key: Array | None = None,
+    ) -> Array:
         logits_B = self._logits(params, ids_BT, length_B, key)
         return optax.sigmoid_binary_cross_entropy(logits_B, label_B).mean()
 
-    def _step(self, params, opt_state, ids_BT, length_B, label_B, key):
+    def _step(
+        self,
+        params: Any,
+        opt_state: Any,
+        ids_BT: Array,
+        length_B: Array | None,
+        label_B: Array,
+        key: Array,
+    ) -> tuple[Any, Any, Array]:
         loss, grads = jax.value_and_grad(self._loss)(params, ids_BT, length_B, label_B, key)
         updates, opt_state = self.optimizer.update(grads, opt_state, params)
         return optax.apply_updates(params, updates), opt_state, loss
 
-    def _next(self):
+    def _next(self) -> Any:
         self.at += 1
         return self.batches[self.at % len(self.batches)]
 
-    def reference(self, ids_BT, label_B):
+    def reference(self, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:
         ids_BT, length_B = self._inputs(ids_BT)
         logits_B = self.forward(self.params, ids_BT, length_B)
         grads = self.gradient(self.params, ids_BT, length_B, label_B)

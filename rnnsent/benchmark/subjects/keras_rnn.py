@@ -35,11 +35,11 @@ class KerasRNN:
         compiled = "" if backend == "jax" else " of inference only, which is faster here"
         self.setting = f"train_on_batch, jit_compile{compiled}"
 
-    def _next(self):
+    def _next(self) -> tuple[np.ndarray, np.ndarray]:
         self.at += 1
         return self.batches[self.at % len(self.batches)]
 
-    def reference(self, ids_BT, label_B):
+    def reference(self, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:
         import keras
 
         gradients = {"jax": _jax_gradients, "tensorflow": _tensorflow_gradients}
@@ -57,7 +57,7 @@ class KerasRNN:
             np.asarray(self.predictor.predict_on_batch(self._next()[0]))
 
 
-def classifier(case: Case):
+def classifier(case: Case) -> Any:
     """The notebook's model with a logit in place of the sigmoid, which belongs to the loss here."""
     import keras
 
@@ -78,7 +78,7 @@ def classifier(case: Case):
     return keras.Model(ids_BT, keras.layers.Dense(1)(h_BH))
 
 
-def _jax_gradients(model, ids_BT, label_B1) -> list[np.ndarray]:
+def _jax_gradients(model: Any, ids_BT: np.ndarray, label_B1: np.ndarray) -> list[np.ndarray]:
     import jax
 
     rest = [v.value for v in model.non_trainable_variables]
@@ -91,7 +91,7 @@ def _jax_gradients(model, ids_BT, label_B1) -> list[np.ndarray]:
     return [np.asarray(grad) for grad in grads]
 
 
-def _tensorflow_gradients(model, ids_BT, label_B1) -> list[np.ndarray]:
+def _tensorflow_gradients(model: Any, ids_BT: np.ndarray, label_B1: np.ndarray) -> list[np.ndarray]:
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

@@ -81,7 +81,7 @@ class Rnnsent:
         """The first seed's parameters."""
         return jax.tree.map(lambda a: a[0], self.states.params)
 
-    def reference(self, ids_BT, label_B):
+    def reference(self, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:
         params, batch = self._now(), _batch(Rows.of(ids_BT, label_B))
         grads = _gradients(self.model, params, batch)
         return self._predict(params, ids_BT), jax.tree.map(np.asarray, grads)

@@ -39,7 +39,7 @@ class TorchRNN:
             ", torch.compile of the forward pass" if compiled else ""
         )
 
-    def _inputs(self, ids_BT: np.ndarray):
+    def _inputs(self, ids_BT: np.ndarray) -> tuple[Any, Any]:
         """Ids (T, B), time first as its layers like it, and the rows' lengths or None."""
         import torch
 
@@ -49,25 +49,25 @@ class TorchRNN:
         packed_TB = np.ascontiguousarray(data.pack_rows(ids_BT).T)
         return torch.from_numpy(packed_TB).to(self.device), length_B
 
-    def _label(self, label_B: np.ndarray):
+    def _label(self, label_B: np.ndarray) -> Any:
         import torch
 
         return torch.from_numpy(label_B.astype(np.float32)).to(self.device)
 
-    def _next(self):
+    def _next(self) -> tuple[Any, Any, Any]:
         self.at += 1
         return self.batches[self.at % len(self.batches)]
 
-    def _logits(self, ids_TB, length_B, dropout: float):
+    def _logits(self, ids_TB: Any, length_B: Any, dropout: float) -> Any:
         return self.forward(self.modules, len(self.case.model.features), ids_TB, length_B, dropout)
 
-    def _loss(self, ids_TB, length_B, label_B, train: bool):
+    def _loss(self, ids_TB: Any, length_B: Any, label_B: Any, train: bool) -> tuple[Any, Any]:
         import torch
 
         logits_B = self._logits(ids_TB, length_B, self.case.model.dropout if train else 0.0)
         return torch.nn.functional.binary_cross_entropy_with_logits(logits_B, label_B), logits_B
 
-    def reference(self, ids_BT, label_B):
+    def reference(self, ids_BT: np.ndarray, label_B: np.ndarray) -> tuple[np.ndarray, dict]:
         ids_TB, length_B = self._inputs(ids_BT)
         self.optimizer.zero_grad()
         loss, logits_B = self._loss(ids_TB, length_B, self._label(label_B), train=False)
@@ -81,7 +81,8 @@ class TorchRNN:
 
         for _ in range(steps):
             self.optimizer.zero_grad()
-            loss, _ = self._loss(*self._next(), train=True)
+            ids_TB, length_B, label_B = self._next()
+            loss, _ = self._loss(ids_TB, length_B, label_B, train=True)
             loss.backward()
             self.optimizer.step()
         if self.device.type == "cuda":
@@ -99,7 +100,7 @@ class TorchRNN:
 _LAYERS = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 
 
-def modules(model: SentimentClassifier, params: Any):
+def modules(model: SentimentClassifier, params: Any) -> Any:
     """rnnsent's parameters as a ``ModuleDict``; its layers have two biases, the second starts at 0.
 
     The GRU's second bias is zero but for the part that the reset gate scales.
@@ -120,7 +121,7 @@ def modules(model: SentimentClassifier, params: Any):
     return out
 
 
-def gradients_of(modules) -> dict:
+def gradients_of(modules: Any) -> dict:
     """The gradients that ``modules`` hold, in rnnsent's layout."""
     grads = {
         name: {key: weight.grad.cpu().numpy() for key, weight in module.named_parameters()}
@@ -129,7 +130,7 @@ def gradients_of(modules) -> dict:
     return interop.from_torch(grads, gradients=True)
 
 
-def logits(modules, layers: int, ids_TB, length_B, dropout: float):
+def logits(modules: Any, layers: int, ids_TB: Any, length_B: Any, dropout: float) -> Any:
     """Logits (B,); inputs are dropped once per sequence, as the notebook's layers do it.
 
     Rows are right-padded, so what follows a row's last real step changes nothing before it: reading
@@ -147,7 +148,7 @@ def logits(modules, layers: int, ids_TB, length_B, dropout: float):
     return modules["logit"](torch.relu(modules["hidden"](h_BH)))[:, 0]
 
 
-def _last(y_TBH, length_B):
+def _last(y_TBH: Any, length_B: Any) -> Any:
     """Each row's output at its last real step; with no lengths, at the last step."""
     import torch
 
