@@ -40,7 +40,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 @matmul.defjvp
-def _matmul_jvp(primals, tangents):
+def _matmul_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     a, b = primals
     da, db = tangents
     left = a

@@ -185,7 +185,7 @@ class TrainOptions(DataOptions):
     """Draw the pages of this run folder anew from its record, and compute nothing."""
     change: tyro.conf.OmitArgPrefixes[Changes] = Changes()  # type: ignore[valid-type]  # made above
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_unique("recipes", self.recipes)
         check_seeds(self.seeds)
         self.chosen()

@@ -52,7 +52,7 @@ class SentimentClassifier(nn.Module):
     embedding_size: int = 32
     implementation: str = "auto"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sizes = (*self.features, self.head, self.vocab_size, self.embedding_size)
         if not self.features or min(sizes) < 1:
             raise ValueError("every width must be at least 1, and there must be a recurrent layer")
@@ -65,7 +65,7 @@ class SentimentClassifier(nn.Module):
             )
         super().__post_init__()
 
-    def setup(self):
+    def setup(self) -> None:
         self.embedding = nn.Embed(
             self.vocab_size, self.embedding_size, embedding_init=_embedding_init
         )

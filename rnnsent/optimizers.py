@@ -67,7 +67,9 @@ def scale_by_adam(
         mu, nu = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
         return optax.ScaleByAdamState(jnp.zeros((), jnp.int32), mu, nu)
 
-    def update(grads, state, params=None):
+    def update(
+        grads: Params, state: optax.ScaleByAdamState, params: Params | None = None
+    ) -> tuple[Params, optax.ScaleByAdamState]:
         del params
         mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
         nu = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.nu, grads)
@@ -106,7 +108,7 @@ def with_averaging(
         total = jax.tree.map(jnp.zeros_like, params)
         return AveragedState(optimizer.init(params), total, jnp.zeros(()))
 
-    def update(grads, state, params):
+    def update(grads: Params, state: AveragedState, params: Params) -> tuple[Params, AveragedState]:
         updates, inner = optimizer.update(grads, state.inner, params)
         new = optax.apply_updates(params, updates)
         total = jax.tree.map(lambda t, p: decay * t + (1 - decay) * p, state.total, new)

@@ -74,7 +74,7 @@ def revision() -> str | None:
     """
     source = pathlib.Path(__file__).parent
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         command = ["git", "-C", str(source), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 

@@ -97,7 +97,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         ),
     ] = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field, value in self.fields().items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise UserError(f"{self.name}: {field} is {value}; it must be finite.")

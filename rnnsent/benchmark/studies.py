@@ -101,7 +101,7 @@ class Choice:
     trace: pathlib.Path | None = None
     hlo: pathlib.Path | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("batch", "rounds"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} is {getattr(self, name)}, expected at least 1.")

@@ -32,7 +32,7 @@ class Encoding:
     padding: str = "pre"
     truncating: str = "pre"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._check_size()
         for name in ("padding", "truncating"):
             side = getattr(self, name)

@@ -126,7 +126,7 @@ def _forward(
 
 
 @_forward.defjvp
-def _forward_jvp(step, keep, primals, tangents):
+def _forward_jvp(step: Step, keep: Keep, primals: tuple, tangents: tuple) -> tuple[Tree, Tree]:
     """Differentiates the carries by ``lax.scan``'s rules; nothing differentiates what was kept."""
     arguments, length_B = primals[:-2], primals[-2]
     carries, kept = _forward(step, keep, *primals)
@@ -205,7 +205,15 @@ def _filled(new: Carry, pull: Tree, inputs: Tree, after: Carry, kept_t: Sequence
     return jax.tree.unflatten(treedef, filled)
 
 
-def _scan_forward(step, sequences, params, carry, x_TB, length_B, scratch):
+def _scan_forward(
+    step: Step,
+    sequences: bool,
+    params: Params,
+    carry: Carry,
+    x_TB: Tree,
+    length_B: Array,
+    scratch: Tree,
+) -> tuple[tuple[Carry, Array | None], Tree]:
     if scratch is not None:
         _check_scratch(
             scratch, jax.eval_shape(functools.partial(_zeros, step, _kept), params, carry, x_TB)
@@ -224,7 +232,7 @@ def _check_scratch(scratch: Tree, fits: Tree) -> None:
         )
 
 
-def _scan_backward(step, sequences, saved, cotangents):
+def _scan_backward(step: Step, sequences: bool, saved: Tree, cotangents: Tree) -> tuple:
     given, saved = saved
     params, x_TB, _, carries, kept = saved
     floats = _gradients(step, sequences, *saved, _floats(cotangents))
@@ -275,7 +283,9 @@ def _apart(cotangents: list[Array], sequences: bool) -> tuple[list[Array], Array
 
 
 @_gradients.defjvp
-def _gradients_jvp(step, sequences, primals, tangents):
+def _gradients_jvp(
+    step: Step, sequences: bool, primals: tuple, tangents: tuple
+) -> tuple[Tree, Tree]:
     """Differentiates the same gradients by ``lax.scan``'s rules."""
 
     def output(carry):

@@ -108,7 +108,7 @@ class Table:
     align: str = ""
     kind: ClassVar[str] = "table"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = len(self.header)
         if {len(row) for row in self.rows} - {columns} or len(self.sides) != columns:
             raise ValueError(f"every row and the alignment need {columns} entries, as the header")

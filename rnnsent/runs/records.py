@@ -99,7 +99,7 @@ class Result(msgspec.Struct, frozen=True):
     training_seconds: float
     together: Positive = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if bool(self.fits) == bool(self.diverged):
             raise ValueError("neither measured nor diverged")
 
@@ -150,7 +150,7 @@ class Provenance(msgspec.Struct, frozen=True):
     command: str
     started: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         msgspec.convert(self.data, Data)
 
 

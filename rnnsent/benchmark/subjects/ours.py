@@ -210,7 +210,9 @@ def _widest(a: Any) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _exact(model, params, ids_BT, label_B):
+def _exact(
+    model: SentimentClassifier, params: Any, ids_BT: np.ndarray, label_B: np.ndarray
+) -> tuple[jax.Array, Any]:
     def loss(params):
         logits_B = model.apply({"params": params}, ids_BT)
         return optax.sigmoid_binary_cross_entropy(logits_B, label_B).mean(), logits_B
