@@ -90,7 +90,7 @@ def _bars(axes: Axes, case: Measured, task: str) -> None:
             va="center",
             fontsize=8,
         )
-    end = high.max()
+    end = float(high.max())
     if task in case.floor:
         floor = case.floor[task].seconds * 1e3
         axes.axvline(floor, color="black", linestyle="--", linewidth=1)
