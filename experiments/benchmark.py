@@ -12,13 +12,14 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import Progress
 
-from rnnsent import console, devices, provenance, records, runs
+from rnnsent import console, devices, provenance, runs
 from rnnsent.benchmark import SUBJECTS, studies
 from rnnsent.benchmark.measure import measure
 from rnnsent.benchmark.record import Measured, Record, Settings, failures
 from rnnsent.config import DataOptions, cli
 from rnnsent.data import Reviews
 from rnnsent.report import benchmark as report
+from rnnsent.runs import records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Options(DataOptions):
 def main(options: Options) -> None:
     """Times training and inference against Keras, PyTorch and Flax on the same work."""
     if options.redraw is not None:
-        record = records.read(options.redraw / "benchmark.json", Record)
+        record = records.read_json(options.redraw / "benchmark.json", Record)
         print(report.write(record, options.redraw))
         return
     devices.configure()
@@ -83,8 +84,8 @@ def main(options: Options) -> None:
     record = Record(settings, records.Provenance(**provenance.of(reviews)), [])
     for measured in _measured(options, reviews, folder):
         record.cases.append(measured)
-        records.write(folder / "benchmark.json", record)
-        text = report.write(records.read(folder / "benchmark.json", Record), folder)
+        records.write_json(folder / "benchmark.json", record)
+        text = report.write(records.read_json(folder / "benchmark.json", Record), folder)
     print(text)
     console.say(f"record: {folder / 'benchmark.json'}")
     if failed := failures(record):

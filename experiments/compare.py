@@ -11,8 +11,8 @@ python -m experiments.compare --redraw FOLDER               a finished run's pag
 import dataclasses
 import pathlib
 
-from rnnsent import baseline, console, devices, provenance, runs
-from rnnsent.compare import measure
+from rnnsent import baseline, console, devices, locks, provenance, runs
+from rnnsent.compare import measure, subjects
 from rnnsent.compare import record as records
 from rnnsent.config import TrainOptions, cli, progress
 from rnnsent.report import compare as report
@@ -26,16 +26,11 @@ class Options(TrainOptions):
 
 def main(options: Options) -> None:
     """Trains recipes on the same reviews and reports how they differ."""
-    folder = options.redraw or _run(options)
-    record = records.read(folder)
-    terminal.show(report.write(record, folder))
-    console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
-    if lost := records.diverged(record.entrants):
-        raise SystemExit(f"error: {', '.join(lost)}. {runs.ADVICE}")
-
-
-def _run(options: Options) -> pathlib.Path:
-    """Trains, measures and writes the record; returns the run's folder."""
+    if options.redraw:
+        record = records.read(options.redraw)
+        with locks.alone(options.redraw):
+            _show(record, options.redraw)
+        return
     devices.configure()
     chosen, reviews = options.chosen(), options.load()
     made = provenance.of(reviews)
@@ -48,19 +43,19 @@ def _run(options: Options) -> pathlib.Path:
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
-        _write(folder, chosen, trained, reviews, made, bag)
-    return folder
+        compared = subjects.finished(chosen, trained, reviews)
+        parts = runs.origins([one.folder for many in trained for one in many])
+        record = measure.measure(compared, reviews, measure.origin(made, parts), bag_of_words=bag)
+        records.write(record, folder)
+        _show(record, folder)
 
 
-def _write(folder, chosen, trained, reviews, made, bag) -> None:
-    """Measures what was trained; ends with code 1 where all of it diverged."""
-    if all(one.diverged for many in trained for one in many):
-        lost = runs.diverged_text(one for many in trained for one in many)
-        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
-    subjects = [measure.Subject.of(*of, reviews) for of in zip(chosen, trained, strict=True)]
-    parts = runs.origins([one.folder for many in trained for one in many])
-    origin = measure.origin(made, parts)
-    records.write(measure.measure(subjects, reviews, origin, bag_of_words=bag), folder)
+def _show(record: records.Record, folder: pathlib.Path) -> None:
+    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
+    terminal.show(report.write(record, folder))
+    console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
+    if lost := records.diverged(record.entrants):
+        raise SystemExit(f"error: {', '.join(lost)}. {runs.ADVICE}")
 
 
 if __name__ == "__main__":

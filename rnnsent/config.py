@@ -277,8 +277,8 @@ def cli(main: Callable[[Options], None], options: type[Options], argv: list[str]
     A mistake of the user's ends with its message on stderr and exit code 2, an interruption with
     130; neither shows a traceback. Where nobody reads the output any more, it ends with code 1.
     """
-    module = sys.modules[main.__module__].__spec__
-    prog = f"python -m {module.name}" if module else None
+    spec = getattr(sys.modules.get(main.__module__), "__spec__", None)
+    prog = f"python -m {spec.name}" if spec else None
     try:
         main(tyro.cli(options, prog=prog, args=argv, description=main.__doc__))
         sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""What the machine can do at most, and the least time that leaves for the counted work."""
+"""What the machine can do at most: matrix products, tanh, memory."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -10,10 +10,8 @@ import numpy as np
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
-from rnnsent.benchmark import clock, costs
-from rnnsent.benchmark.case import Case
+from rnnsent.benchmark import clock
 from rnnsent.benchmark.costs import Product
-from rnnsent.benchmark.record import Floor, Machine, Sample
 
 
 class Limit:
@@ -90,37 +88,3 @@ def copy_bytes_per_second(size: int = 1 << 28) -> float:
 
         copy()
         return 2 * size * cores / clock.seconds(copy)
-
-
-def floor(case: Case, task: str, samples: Sequence[Sample], machine: Machine) -> Floor:
-    """The seconds that a step takes at the least, and what they are made of.
-
-    Only real steps of time count, as nobody has to compute padding.
-
-    Products and element-wise work share a core's units, so they add up; memory works meanwhile.
-    The machine's best sample counts: a limit is not made by what disturbed the measurement.
-
-    Args:
-      case: the work.
-      task: "train" or "infer".
-      samples: of :class:`Limit` on that work.
-      machine: its memory's rate, and the steps of time in a row.
-    """
-    size = case.model, case.batch, machine.steps
-    flops = costs.flops(*size, train=task == "train") * case.seeds
-    traffic = costs.traffic_bytes(*size, train=task == "train") * case.seeds
-    elements = costs.transcendentals(*size) * case.seeds
-    products_s = min(sample.products for sample in samples)
-    elements_s = min(sample.elements for sample in samples)
-    memory_s = traffic / machine.bytes_per_second
-    return Floor(
-        seconds=max(products_s + elements_s, memory_s),
-        products=products_s,
-        elements=elements_s,
-        memory=memory_s,
-        flops=flops,
-        bytes=traffic,
-        flops_per_second=flops / products_s if flops else None,
-        elements_per_second=elements / elements_s if elements else None,
-        bytes_per_second=machine.bytes_per_second,
-    )

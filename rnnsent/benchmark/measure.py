@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rnnsent.benchmark import clock, limits
+from rnnsent.benchmark import clock
 from rnnsent.benchmark.case import SUBJECTS, Case, unavailable
+from rnnsent.benchmark.floor import floor
 from rnnsent.benchmark.process import Failed, Process
 from rnnsent.benchmark.record import Counts, Errors, Machine, Measured, Memory, Result, Sample, Work
 
@@ -229,7 +230,7 @@ class _Session:
                 self.results[name].memory = msgspec.convert(memory, Memory)
         if self.measured.machine is not None:
             self.measured.floor = {
-                task: limits.floor(self.case, task, samples, self.measured.machine)
+                task: floor(self.case, task, samples, self.measured.machine)
                 for task, samples in self.measured.limits.items()
             }
         if "rnnsent" in self.processes:

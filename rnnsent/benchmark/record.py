@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rnnsent import records
+from rnnsent.runs import records
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,7 +10,8 @@ import json
 import os
 import pathlib
 import sys
-from typing import Any
+import traceback
+from typing import Any, TextIO
 
 import jax
 import jax.numpy as jnp
@@ -199,12 +200,21 @@ def _xla_flags(name: str) -> dict[str, str]:
 
 
 def main(name: str, folder: str) -> None:
-    """Answers until stdin ends."""
+    """Answers until stdin ends; the last line on stderr says in one line what went wrong."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # libraries that print do not disturb the answers
+    try:
+        _serve(name, pathlib.Path(folder), replies)
+    except Exception as error:
+        traceback.print_exc()
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise SystemExit(f"{type(error).__name__}: {first}") from error
+
+
+def _serve(name: str, folder: pathlib.Path, replies: TextIO) -> None:
     if name == "limit" or (name in SUBJECTS and SUBJECTS[name].ours):
         devices.configure()
-    worker = Worker(name, pathlib.Path(folder))
+    worker = Worker(name, folder)
     for line in sys.stdin:
         request = json.loads(line)
         answer = getattr(worker, request.pop("do"))(**request)

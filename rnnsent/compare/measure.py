@@ -1,93 +1,16 @@
 """From finished trainings to a record: everything a comparison says is measured here."""
 
-import dataclasses
-import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optax
 
-from rnnsent import evaluation, memory, model, notebook, readings, runs, training
-from rnnsent.compare import record
-from rnnsent.comparison import holm
-from rnnsent.data import OOV, START, Reviews, Split
-from rnnsent.model import SentimentClassifier
-from rnnsent.recipes import Recipe
-
-LENGTHS = (0, 50, 100, 132, 200, 300, 500)
-"""Edges of the bins of a review's true length, in ids."""
-UNKNOWN = (0, 2, 5, 10, 15, 20)
-"""Edges of the bins of unknown words, in percent of those read."""
-SOUND = ("sound-simple-rnn", "sound-lstm")
-"""Recipes that are paired with each other, and shown first, where both are there."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Finished:
-    """A finished training as it is measured.
-
-    Attributes:
-      seed: everything random follows from it.
-      epochs: training loss, accuracy and seconds of each, of all fits.
-      seconds: of the training in all.
-      diverged: the epoch in which it ceased to be finite; then nothing below is looked at.
-      train_logits_N: of the final state on the training reviews, dropout off.
-      test_logits_N: on the test reviews.
-      first_fit_accuracy: on the test reviews after the first fit, where there were several.
-      params: of the final state.
-    """
-
-    seed: int
-    epochs: Sequence[record.Epoch]
-    seconds: float
-    diverged: int | None = None
-    train_logits_N: np.ndarray | None = None
-    test_logits_N: np.ndarray | None = None
-    first_fit_accuracy: float | None = None
-    params: Any = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """A recipe, its model and its trainings, one per seed."""
-
-    recipe: Recipe
-    model: SentimentClassifier
-    trained: Sequence[Finished]
-
-    @classmethod
-    def of(cls, recipe: Recipe, trained: Sequence[runs.Trained], reviews: Reviews) -> "Subject":
-        """A recipe that this command named, and what is in the run folder of it."""
-        model = recipe.classifier(reviews.encoding.num_words)
-        return cls(recipe, model, [_finished(one) for one in trained])
-
-    @property
-    def name(self) -> str:
-        return self.recipe.name
-
-    def finite(self) -> dict[int, Finished]:
-        """By seed, the trainings that did not diverge."""
-        return {one.seed: one for one in self.trained if one.diverged is None}
-
-
-def _finished(trained: runs.Trained) -> Finished:
-    epochs = [
-        record.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
-        for one in trained.history
-    ]
-    result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)
-    if trained.diverged:
-        return dataclasses.replace(held, diverged=trained.diverged)
-    _, _, params = runs.restore(trained, [trained.recipe.cell])
-    return dataclasses.replace(
-        held,
-        train_logits_N=trained.train_logits_N,
-        test_logits_N=trained.test_logits_N,
-        first_fit_accuracy=result.fits[0].test_accuracy if len(result.fits) > 1 else None,
-        params=params,
-    )
+from rnnsent import evaluation, memory, model, notebook, readings, training
+from rnnsent.compare import between, record
+from rnnsent.compare.subjects import SOUND, Finished, Subject
+from rnnsent.data import Reviews
 
 
 def measure(
@@ -114,9 +37,9 @@ def measure(
         data=_source(reviews),
         origin=origin,
         entrants=tuple(_entrant(s, titled[s.name], reviews) for s in subjects),
-        pairs=_pairs(finished, reviews.test.label_N),
-        groups=_groups(finished, reviews.test),
-        agreements=tuple(_agreements(finished)),
+        pairs=between.pairs(finished, reviews.test.label_N),
+        groups=between.groups(finished, reviews.test),
+        agreements=tuple(between.agreements(finished)),
         sample=_sample(finished, titled, reviews),
         bag_of_words=bag_of_words,
     )
@@ -149,7 +72,7 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
         record.Layer(name=name, output=output, parameters=count)
         for name, output, count in model.summary(subject.model, maxlen)
     ]
-    trainings = [_training(one, subject.model, reviews) for one in subject.trained]
+    trainings = [_training(one, subject, reviews) for one in subject.trained]
     return record.Entrant(
         name=recipe.name,
         title=title,
@@ -165,14 +88,14 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
     )
 
 
-def _training(trained: Finished, model: SentimentClassifier, reviews: Reviews) -> record.Training:
+def _training(trained: Finished, subject: Subject, reviews: Reviews) -> record.Training:
     lost = trained.diverged is not None
     return record.Training(
         seed=trained.seed,
         epochs=tuple(map(_finite_epoch, trained.epochs)),
         seconds=trained.seconds,
         diverged=trained.diverged,
-        measured=None if lost else _measured(trained, model, reviews),
+        measured=None if lost else _measured(trained, subject, reviews),
     )
 
 
@@ -184,9 +107,9 @@ def _finite_epoch(epoch: record.Epoch) -> record.Epoch:
     return record.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
 
 
-def _measured(trained: Finished, model: SentimentClassifier, reviews: Reviews) -> record.Measured:
+def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> record.Measured:
     train, test = reviews.train, reviews.test
-    fresh = training.create_state(model, optax.identity(), trained.seed).params
+    fresh = training.create_state(subject.model, optax.identity(), trained.seed).params
     return record.Measured(
         train_accuracy=evaluation.accuracy(trained.train_logits_N, train.label_N),
         test_accuracy=evaluation.accuracy(trained.test_logits_N, test.label_N),
@@ -194,8 +117,8 @@ def _measured(trained: Finished, model: SentimentClassifier, reviews: Reviews) -
         test_loss=evaluation.log_loss(trained.test_logits_N, test.label_N),
         first_fit_accuracy=trained.first_fit_accuracy,
         calibration=evaluation.calibration(trained.test_logits_N, test.label_N),
-        fresh=memory.memory_curves(model, fresh, test.ids_NT),
-        trained=memory.memory_curves(model, trained.params, test.ids_NT),
+        fresh=memory.memory_curves(subject.still, fresh, test.ids_NT),
+        trained=memory.memory_curves(subject.still, trained.params, test.ids_NT),
     )
 
 
@@ -223,113 +146,12 @@ def _epoch_seconds(trainings: Sequence[Sequence[float]]) -> float:
     return float(np.mean([s for seconds in trainings for s in seconds[1:] or seconds]))
 
 
-def _pairs(subjects: Sequence[Subject], label_N: np.ndarray) -> tuple[record.Pair, ...]:
-    """Each recipe against the first, and the sound ones against each other, corrected together."""
-    tested = [_tests(first, second, label_N) for first, second in _paired(subjects)]
-    corrected = iter(holm([test.p_value for _, tests in tested for test in tests.values()]))
-    return tuple(
-        record.Pair(
-            **fields,
-            tests=tuple(
-                record.Test(seed=seed, corrected=next(corrected), **dataclasses.asdict(test))
-                for seed, test in tests.items()
-            ),
-        )
-        for fields, tests in tested
-    )
-
-
-def _paired(subjects: Sequence[Subject]) -> list[tuple[Subject, Subject]]:
-    pairs = [(subjects[0], other) for other in subjects[1:]]
-    named = {subject.name: subject for subject in subjects if subject.recipe.shipped}
-    if named.keys() >= set(SOUND):
-        sound = tuple(named[name] for name in SOUND)
-        if not any(set(map(id, sound)) == set(map(id, pair)) for pair in pairs):
-            pairs.append(sound)
-    return [(a, b) for a, b in pairs if a.finite().keys() & b.finite().keys()]
-
-
-def _tests(
-    first: Subject, second: Subject, label_N: np.ndarray
-) -> tuple[dict[str, Any], dict[int, evaluation.McNemar]]:
-    """Names and mean difference of a pair, and by common seed McNemar's test."""
-    one, other = first.finite(), second.finite()
-    right = {
-        seed: [evaluation.correct(of[seed].test_logits_N, label_N) for of in (one, other)]
-        for seed in one
-        if seed in other
-    }
-    difference = float(np.mean([b.mean() - a.mean() for a, b in right.values()]))
-    fields = {"first": first.name, "second": second.name, "difference": difference}
-    return fields, {seed: evaluation.mcnemar(*both) for seed, both in right.items()}
-
-
-def _groups(subjects: Sequence[Subject], test: Split) -> dict[str, tuple[record.Group, ...]]:
-    """Accuracy by true length, place of padding and share of unknown words; means over seeds."""
-    mask_NT = test.mask_NT
-    words_N = np.maximum((mask_NT & (test.ids_NT != START)).sum(1), 1)
-    unknown_N = 100 * (test.ids_NT == OOV).sum(1) / words_N
-    kinds: dict[str, Callable[[np.ndarray], list[evaluation.Group]]] = {
-        "true length": lambda right_N: evaluation.by_bins(test.length_N, right_N, LENGTHS, " ids"),
-        "padding": lambda right_N: evaluation.by_padding(mask_NT, right_N),
-        "unknown words": lambda right_N: evaluation.by_bins(unknown_N, right_N, UNKNOWN, "%"),
-    }
-    return {kind: _grouped(of, subjects, test.label_N) for kind, of in kinds.items()}
-
-
-def _grouped(
-    of: Callable[[np.ndarray], list[evaluation.Group]],
-    subjects: Sequence[Subject],
-    label_N: np.ndarray,
-) -> tuple[record.Group, ...]:
-    by_name = {
-        s.name: [of(evaluation.correct(t.test_logits_N, label_N)) for t in s.finite().values()]
-        for s in subjects
-    }
-    groups = next(iter(by_name.values()))[0]
-    return tuple(
-        record.Group(
-            name=group.name,
-            reviews=group.reviews,
-            accuracy={
-                name: float(np.mean([seed[i].accuracy for seed in seeds]))
-                for name, seeds in by_name.items()
-            },
-        )
-        for i, group in enumerate(groups)
-    )
-
-
-def _agreements(subjects: Sequence[Subject]) -> Iterator[record.Agreed]:
-    """Of recipes with one another, same seed, and of the seeds of each."""
-    for i, first in enumerate(subjects):
-        mine = first.finite()
-        for second in subjects[i + 1 :]:
-            theirs = second.finite()
-            if pairs := [(mine[seed], theirs[seed]) for seed in mine if seed in theirs]:
-                yield _agreed(first.name, second.name, pairs)
-        if pairs := list(itertools.combinations(mine.values(), 2)):
-            yield _agreed(first.name, first.name, pairs)
-
-
-def _agreed(first: str, second: str, pairs: Sequence[tuple[Finished, Finished]]) -> record.Agreed:
-    found = [evaluation.agreement(a.test_logits_N, b.test_logits_N) for a, b in pairs]
-    kappas = [one.kappa for one in found if one.kappa is not None]
-    return record.Agreed(
-        first=first,
-        second=second,
-        pairs=len(pairs),
-        share=float(np.mean([one.share for one in found])),
-        kappa=float(np.mean(kappas)) if kappas else None,
-    )
-
-
 def _sample(
     subjects: Sequence[Subject], titles: Mapping[str, str], reviews: Reviews
 ) -> record.Sample:
     """The notebook's reviews, read by two of the recipes."""
     shown = _shown(subjects)
-    models = {titles[s.name]: (s.model, s.finite()[seed].params) for s, seed in shown}
+    models = {titles[s.name]: (s.still, s.finite()[seed].params) for s, seed in shown}
     printed = notebook.TITLES if reviews.comparable else {}
     return record.Sample(
         shown=tuple((subject.name, seed) for subject, seed in shown),

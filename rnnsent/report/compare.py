@@ -49,9 +49,9 @@ def write(record: Record, folder: pathlib.Path) -> list[Block]:
 def title(record: Record) -> str:
     """Names what is compared."""
     titles = [entrant.title for entrant in record.entrants]
-    if len(titles) == 1:
-        return f"{titles[0]} on {record.data.source}"
-    return f"{listed(titles)} on the same reviews"
+    if len(titles) > 2:
+        return f"{len(titles)} recipes on the same reviews"
+    return " against ".join(titles)
 
 
 def blocks(record: Record) -> list[Block]:
@@ -80,14 +80,10 @@ def blocks(record: Record) -> list[Block]:
 
 def _accuracy_table(record: Record) -> Table:
     """The first table: it fits a telephone and a terminal of 80 columns."""
-    head = ["recipe", "accuracy", "s/epoch", "epochs"]
-    told = [story.printed(record, entrant) for entrant in record.entrants]
-    rows = [_accuracy_row(entrant) for entrant in record.entrants]
-    if any(figure is not None for figure in told):
-        head.append("notebook")
-        for row, figure in zip(rows, told, strict=True):
-            row.append("" if figure is None else percent(figure))
-    return Table(head, rows)
+    return Table(
+        ("recipe", "accuracy", "s/epoch", "epochs"),
+        [_accuracy_row(entrant) for entrant in record.entrants],
+    )
 
 
 def _accuracy_row(entrant: Entrant) -> list[Text]:
@@ -101,19 +97,22 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
     if lost := records.diverged(record.entrants):
-        yield Paragraph([Strong("Left out of all that follows: "), f"{'; '.join(lost)}."])
+        yield Paragraph([Strong("Left out of all that follows:"), f" {'; '.join(lost)}."])
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "
     if seeds == 1:
         spread = "One seed each: another one can differ by more than the recipes do. "
-    yield Note(f"{record.data.test_title}. {spread}An epoch's seconds are without its compilation.")
+    yield Note(
+        f"{record.data.test_title}. {spread}An epoch's seconds leave out the first, which "
+        "compiles, where there are others."
+    )
 
 
 def _setting(record: Record) -> Iterator[Block]:
     """What the figures rest on."""
     data, origin = record.data, record.origin
     reason = f" {data.reason}" if data.reason else ""
-    yield Paragraph([Strong("Data: "), Code(data.source), f" — {data.title}.{reason}"])
+    yield Paragraph([Strong("Data:"), " ", Code(data.source), f" — {data.title}.{reason}"])
     yield Paragraph(
         f"{data.train:,} training and {data.test:,} test reviews. Vocabulary: {data.vocabulary}; "
         f"{data.num_words:,} ids, {data.maxlen} steps, padding {data.padding}, truncating "
@@ -125,7 +124,7 @@ def _setting(record: Record) -> Iterator[Block]:
         f"{versions}. Revision {origin.git or 'unknown'}. Started {origin.started}."
     )
     if origin.parts:
-        yield Paragraph([Strong("Trained in parts: "), f"{'; '.join(origin.parts)}."])
+        yield Paragraph([Strong("Trained in parts:"), f" {'; '.join(origin.parts)}."])
 
 
 def _accuracy(record: Record) -> Iterator[Block]:
@@ -158,7 +157,7 @@ def _accuracy(record: Record) -> Iterator[Block]:
         "reviews (another test set; of the first seed, by the bootstrap). Losses in nats, dropout "
         "off; times are means over seeds, compilation included."
     )
-    yield from _first_fits(record)
+    yield from _beside_the_notebook(record)
     yield images.figure("accuracy")
     yield images.figure("curves")
 
@@ -174,16 +173,22 @@ def _nats(loss: float) -> str:
     return f"{loss:.3f}"
 
 
-def _first_fits(record: Record) -> Iterator[Block]:
-    """Accuracy after the first of several fits, beside that after the last."""
+def _beside_the_notebook(record: Record) -> Iterator[Block]:
+    """What the notebook printed, and the accuracy after the first of several fits."""
+    told = {entrant.name: story.printed(record, entrant) for entrant in record.finished}
     rows = [
-        (e.title, str(e.fits), short(first), short(e.summary.test_accuracy))
+        (
+            e.title,
+            "–" if e.summary.first_fit_accuracy is None else short(e.summary.first_fit_accuracy),
+            short(e.summary.test_accuracy),
+            "–" if told[e.name] is None else percent(told[e.name]),
+        )
         for e in record.finished
-        if (first := e.summary.first_fit_accuracy) is not None
+        if told[e.name] is not None or e.summary.first_fit_accuracy is not None
     ]
     if rows:
-        yield Table(("recipe", "fits", "after the first", "after the last"), rows)
-    if record.shipped("notebook-simple-rnn"):
+        yield Table(("recipe", "after its first fit", "in the end", "the notebook"), rows)
+    if record.shipped("notebook-simple-rnn") and story.as_the_notebook(record.data):
         yield Paragraph(notebook.FITTED_TWICE)
 
 
@@ -211,32 +216,31 @@ def _field(value: object) -> str:
 
 
 def _paired(record: Record) -> Iterator[Block]:
+    """Two recipes on the same reviews, seed by seed."""
     if not record.pairs:
         return
-    yield Heading(2, "The same reviews, two recipes")
+    titles = {entrant.name: entrant.title for entrant in record.entrants}
     tests = sum(len(pair.tests) for pair in record.pairs)
+    yield Heading(2, "The same reviews, two recipes")
     yield Paragraph(
         "McNemar's exact test counts the test reviews that only one of two trainings gets right. "
         f"Its p is corrected for {counted(tests, 'test')} (Holm); below {SIGNIFICANCE} the "
         "difference is more than chance would make of these reviews."
     )
-    titles = {entrant.name: entrant.title for entrant in record.entrants}
-    for pair in record.pairs:
-        first, second = titles[pair.first], titles[pair.second]
-        yield Paragraph(
-            f"{second} against {first}: {100 * pair.difference:+.2f} points of accuracy."
+    rows = [
+        (
+            f"{titles[pair.second]} against {titles[pair.first]}",
+            f"{100 * pair.difference:+.2f}",
+            str(test.seed),
+            f"{test.only_second:,}",
+            f"{test.only_first:,}",
+            p_value(test.corrected).removeprefix("p ").removeprefix("= "),
         )
-        rows = [
-            (
-                str(test.seed),
-                f"{test.only_first:,}",
-                f"{test.only_second:,}",
-                p_value(test.p_value).removeprefix("p = ").removeprefix("p "),
-                p_value(test.corrected).removeprefix("p = ").removeprefix("p "),
-            )
-            for test in pair.tests
-        ]
-        yield Table(("seed", f"only {first}", f"only {second}", "p", "p, corrected"), rows)
+        for pair in record.pairs
+        for test in pair.tests
+    ]
+    head = ("one against another", "points", "seed", "only one right", "only the other", "p")
+    yield Table(head, rows)
 
 
 def _layers(record: Record) -> Iterator[Block]:

@@ -106,7 +106,8 @@ def _significance(pair: Pair) -> str:
         p = p_value(pair.tests[0].corrected)
         than = "which is more than chance" if found else "which may be chance"
         return f"{than} on these reviews ({p})"
-    return f"more than chance on these reviews for {found} of {tests} seeds"
+    seeds = f"none of {tests} seeds" if not found else f"{found} of {tests} seeds"
+    return f"a difference that is more than chance on these reviews for {seeds}"
 
 
 def _ranking(record: Record) -> str:

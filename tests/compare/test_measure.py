@@ -6,8 +6,8 @@ import optax
 import pytest
 from compare import made
 
-from rnnsent import data, evaluation, inference, readings, recipes, training
-from rnnsent.compare import measure, record
+from rnnsent import data, evaluation, inference, readings, recipes, runs, training
+from rnnsent.compare import measure, record, subjects
 from rnnsent.comparison import holm
 from rnnsent.data import PAD
 from rnnsent.model import SentimentClassifier
@@ -38,7 +38,7 @@ def trained(reviews, params):
             sign_N = np.where(generator.random(len(split.label_N)) < share, 1, -1)
             logits.append((2.0 * sign_N * (2 * split.label_N - 1)).astype(np.float32))
         epochs = [record.Epoch(loss=0.6, accuracy=0.7, seconds=s) for s in (9.0, 2.0, 4.0)]
-        return measure.Finished(seed, epochs, 15.0, None, *logits, first_fit, params)
+        return subjects.Finished(seed, epochs, 15.0, None, *logits, first_fit, params)
 
     return make
 
@@ -47,14 +47,14 @@ def subject(name, trained, **changes):
     recipe = recipes.SHIPPED.get(name) or msgspec.structs.replace(
         recipes.SHIPPED["notebook-lstm"], name=name
     )
-    return measure.Subject(msgspec.structs.replace(recipe, **changes), MODEL, trained)
+    return subjects.Subject(msgspec.structs.replace(recipe, **changes), MODEL, trained)
 
 
-LOST = measure.Finished(5, [record.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
+LOST = subjects.Finished(5, [record.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
 
 
-def measured(subjects, reviews, **options):
-    return measure.measure(subjects, reviews, made.ORIGIN, **options)
+def measured(compared, reviews, **options):
+    return measure.measure(compared, reviews, made.ORIGIN, **options)
 
 
 def test_a_record_holds_what_was_measured_and_survives_its_file(reviews, trained, tmp_path):
@@ -80,14 +80,11 @@ def test_a_record_holds_what_was_measured_and_survives_its_file(reviews, trained
 
 def test_pairs_are_tested_by_seed_and_corrected_together(reviews, trained):
     names = ("notebook-simple-rnn", "notebook-lstm", "sound-simple-rnn", "sound-lstm")
-    subjects = [subject(n, [trained(s + i, 0.6 + 0.1 * i) for s in (0, 1)]) for i, n in
-                enumerate(names)]  # fmt: skip
-    subjects = [
-        dataclasses.replace(s, trained=[dataclasses.replace(t, seed=i) for i, t in
-                                        enumerate(s.trained)])
-        for s in subjects
-    ]  # fmt: skip
-    found = measured(subjects, reviews)
+    compared = []
+    for i, name in enumerate(names):
+        seeds = [dataclasses.replace(trained(s + i, 0.6 + 0.1 * i), seed=s) for s in (0, 1)]
+        compared.append(subject(name, seeds))
+    found = measured(compared, reviews)
     assert [(p.first, p.second) for p in found.pairs] == [
         *((names[0], other) for other in names[1:]),
         ("sound-simple-rnn", "sound-lstm"),
@@ -96,8 +93,8 @@ def test_pairs_are_tested_by_seed_and_corrected_together(reviews, trained):
     assert [test.seed for test in tests] == [0, 1] * 4
     assert [t.corrected for t in tests] == holm([t.p_value for t in tests])
     pair = found.pairs[0]
-    right = [evaluation.correct(s.trained[0].test_logits_N, reviews.test.label_N) for s in
-             subjects[:2]]  # fmt: skip
+    first, second = (one.trained[0].test_logits_N for one in compared[:2])
+    right = [evaluation.correct(logits_N, reviews.test.label_N) for logits_N in (first, second)]
     assert pair.tests[0].p_value == evaluation.mcnemar(*right).p_value
     means = [found.entrant(name).summary.test_accuracy.mean for name in names[:2]]
     assert pair.difference == pytest.approx(means[1] - means[0])
@@ -154,3 +151,20 @@ def test_the_sample_is_the_notebooks_choice_read_word_by_word(reviews, trained, 
     (logit,) = inference.predict(MODEL, params, ids_T[None])
     assert review.readings[0].probability == pytest.approx(evaluation.probability(logit), abs=1e-6)
     assert (ids_T != PAD).sum() >= len(review.words)
+
+
+def test_finished_trainings_of_a_run_folder_are_subjects(reviews, tmp_path):
+    tiny = {"features": (4,), "head": 3, "embedding_size": 4, "epochs": 1}
+    recipe = recipes.changed(recipes.SHIPPED["notebook-simple-rnn"], tiny)
+    trained = runs.train(tmp_path, recipe, [0], reviews)
+    (subject,) = subjects.finished([recipe], [trained], reviews)
+    (one,) = subject.trained
+    assert one.first_fit_accuracy == trained[0].result.fits[0].test_accuracy
+    assert len(one.epochs) == 2 and subject.model.features == (4,)
+    logits_N = inference.predict(subject.model, one.params, reviews.test.ids_NT)
+    np.testing.assert_allclose(logits_N, one.test_logits_N, atol=1e-5)
+    lost = dataclasses.replace(
+        trained[0], result=msgspec.structs.replace(trained[0].result, fits=(), diverged=1)
+    )
+    with pytest.raises(SystemExit, match="nothing is left to report"):
+        subjects.finished([recipe], [[lost]], reviews)

@@ -1,27 +1,27 @@
 """Trainings that diverge: they end, are named, and leave the others' numbers as they are."""
 
-import dataclasses
-import json
-
 import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import claims, compare, evaluate, predict
-from rnnsent import config, devices, training
-from rnnsent.model import PRESETS
+from experiments import compare, evaluate, predict
+from rnnsent import config, devices, runs, training
+from rnnsent.compare import record as records
 
 pytestmark = pytest.mark.slow
-OPTIONS = ["--data", "toy", "--quick", "--maxlen", "12", "--epochs", "1", "--seeds", "0", "1"]
-TINY = {"features": (6, 4), "head": 4, "embedding_size": 4}
+OPTIONS = ("--data", "toy", "--maxlen", "12", "--seeds", "0", "1")
+TINY = "features = [6, 4]\nhead = 4\nembedding_size = 4\nepochs = 1\n"
+RECIPES = {"rnn": "simple_rnn", "lstm": "lstm"}
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch):
-    presets = {name: dataclasses.replace(one, **TINY) for name, one in PRESETS.items()}
-    for script in (compare, claims):
-        monkeypatch.setattr(script, "PRESETS", presets)
+def folder(tmp_path, monkeypatch):
+    """The working directory, with two recipes in it."""
+    for name, cell in RECIPES.items():
+        (tmp_path / f"{name}.toml").write_text(f'cell = "{cell}"\n{TINY}')
     monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -30,81 +30,69 @@ def lose(monkeypatch):
     fit = training.fit
 
     def losing(*lost):
-        def fitted(config, optimizer, state, *arguments, **options):
-            this = (config.cell, int(jax.random.key_data(state.key)[-1]))
-            state, history = fit(config, optimizer, state, *arguments, **options)
-            if this in lost:
+        def fitted(model, optimizer, states, *arguments, **options):
+            (seed,) = (int(jax.random.key_data(state.key)[-1]) for state in states)
+            (state,), history = fit(model, optimizer, states, *arguments, **options)
+            if (model.cell, seed) in lost:
                 state = state.replace(params=jax.tree.map(lambda a: a * jnp.nan, state.params))
-            return state, history
+            return [state], history
 
         monkeypatch.setattr(training, "fit", fitted)
 
     return losing
 
 
-def ended(script, *command) -> str:
-    """What a script that must end with code 1 said at its end."""
+def ended(*command) -> str:
+    """What a comparison that must end with code 1 said at its end."""
+    command = [*OPTIONS, "--recipes", "rnn.toml", "lstm.toml", *map(str, command)]
     with pytest.raises(SystemExit) as end:
-        config.cli(script.main, script.Options, list(map(str, command)))
+        config.cli(compare.main, compare.Options, command)
     assert isinstance(end.value.code, str) and "\n" not in end.value.code  # code 1, and a line
-    assert "--learning-rate" in end.value.code and "clip" in end.value.code
+    assert "--learning-rate" in end.value.code and "--clip" in end.value.code
     return end.value.code
 
 
 @pytest.mark.parametrize(
-    "lost, counts, shown",
+    "lost",
     [
-        ([("lstm", 0)], ["n = 2", "one seed"], "seed 1"),
-        ([("lstm", 0), ("simple_rnn", 1)], ["one seed", "one seed"], "SimpleRNN seed 0, LSTM"),
-        ([("lstm", 0), ("lstm", 1)], ["n = 2"], "seed 0"),
+        [("lstm", 0)],
+        [("lstm", 0), ("simple_rnn", 1)],
+        [("lstm", 0), ("lstm", 1)],
     ],
 )
-def test_a_comparison_names_and_leaves_out_what_diverged(tmp_path, lose, lost, counts, shown):
+def test_a_comparison_names_and_leaves_out_what_diverged(folder, lose, lost):
     lose(*lost)
-    run = tmp_path / "run"
-    said = ended(compare, *OPTIONS, "--run", run)
+    run = folder / "run"
+    said = ended("--run", run)
     report = (run / "report.md").read_text()
-    assert f"## Twenty reviews ({shown}" in report and "nan" not in report
-    rows = [line for line in report.splitlines() if line.count("%") > 3]
-    assert len(rows) == len(counts)
-    assert all(count in row for count, row in zip(counts, rows, strict=True))
-    titles = {"lstm": "LSTM", "simple_rnn": "SimpleRNN"}
-    for cell, seed in lost:
-        assert f"{titles[cell]} seed {seed} diverged in epoch 1" in said
-        assert f"{titles[cell]} seed {seed} diverged in epoch 1" in report
-        result = json.loads((run / cell / f"seed-{seed}" / "result.json").read_text())
-        assert result["diverged"] == {"epoch": 1} and "test_accuracy" not in result
-    assert (run / "report.html").read_text().count("<article") == 20
-    assert ended(compare, *OPTIONS, "--run", run) == said
+    assert "nan" not in report
+    for entrant in records.read(run).entrants:
+        kept = [seed for seed in (0, 1) if (RECIPES[entrant.name], seed) not in lost]
+        assert [one.seed for one in entrant.trainings if one.measured is not None] == kept
+        for seed in {0, 1} - set(kept):
+            assert f"{entrant.name} seed {seed} diverged in epoch 1" in said
+            result = runs.read(runs.seed_folder(run, entrant.name, seed)).result
+            assert result.diverged == 1 and not result.fits
+    assert "diverged" in report and (run / "report.html").exists()
+    assert ended("--run", run) == said
 
 
-def test_where_all_diverged_nothing_is_reported(tmp_path):
-    run = tmp_path / "run"
-    command = [*OPTIONS, "--models", "simple_rnn", "--learning-rate", "1e30", "--run", run]
-    said = ended(compare, *command)
+def test_where_all_diverged_nothing_is_reported(folder):
+    run = folder / "run"
+    said = ended("--learning-rate", "1e30", "--run", run)
     assert "seed 0 diverged" in said and "seed 1 diverged" in said and "nothing is left" in said
     assert not (run / "report.md").exists()
-    assert ended(compare, *command) == said
+    assert ended("--learning-rate", "1e30", "--run", run) == said
 
 
-def test_what_is_left_of_a_run_is_still_read(tmp_path, lose, capsys):
+def test_what_is_left_of_a_run_is_still_read(folder, lose, capsys):
     lose(("lstm", 0))
-    ended(compare, *OPTIONS, "--run", tmp_path)
+    ended("--run", "run")
     capsys.readouterr()
-    config.cli(evaluate.main, config.RunOptions, [str(tmp_path)])
+    config.cli(evaluate.main, config.RunOptions, ["run"])
     out, err = capsys.readouterr()
     assert out.count("%") == 6 and "nan" not in out
     assert err == "Left out: lstm seed 0 diverged in epoch 1.\n"
-    config.cli(predict.main, predict.Options, ["good film", "--run", str(tmp_path)])
+    config.cli(predict.main, predict.Options, ["good film", "--run", "run"])
     out, err = capsys.readouterr()
     assert out.count("0.") == 3 and "lstm seed 0" in err
-
-
-def test_the_claims_leave_a_seed_out_of_all_conditions(tmp_path, lose):
-    lose(("lstm", 1))
-    said = ended(claims, *OPTIONS, "--run", tmp_path)
-    report = (tmp_path / "report.md").read_text()
-    assert "LSTM seed 1 diverged in epoch 1" in said and "LSTM seed 1 diverged" in report
-    assert "\nSeeds 0; " in report
-    assert not (tmp_path / "lstm" / "seed-1" / "measured.json").exists()
-    assert ended(claims, *OPTIONS, "--run", tmp_path) == said

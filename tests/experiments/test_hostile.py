@@ -1,20 +1,19 @@
 """Texts of others on their three ways into a page: no file of the reader's, no link, goes along."""
 
-import dataclasses
 import http.server
 import json
 import threading
 
+import msgspec
 import pytest
+from compare import made
 
-from experiments import compare, inspect
-from rnnsent import config, devices, runs, training
+from experiments import inspect
+from rnnsent import config, data, devices, provenance, recipes, runs
 from rnnsent.data import network
-from rnnsent.model import ModelConfig
-from rnnsent.report import markdown, page
+from rnnsent.report import compare
 
 CANARY = "the canary sings"
-TINY = ModelConfig(cell="simple_rnn", features=(8,), head=4, vocab_size=60, embedding_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -26,28 +25,23 @@ def canary(tmp_path_factory):
 
 
 @pytest.fixture
-def options(tmp_path):
-    return compare.Options(
-        "toy", num_words=60, maxlen=12, epochs=1, models=("simple_rnn",), run=tmp_path / "run"
-    )
-
-
-@pytest.fixture
-def finished(options):
+def finished(tmp_path):
     """A run with one tiny model."""
-    reviews = options.load()
-    recipe = {"seed": 0, "epochs": 1, "batch_size": 512}
-    with runs.open_folder(options, reviews, runs.provenance(reviews), "test") as folder:
-        place = runs.seed_folder(folder, "simple_rnn", 0)
-        runs.train_seed(place, "SimpleRNN", TINY, training.optimizer(), reviews, **recipe)
+    reviews = data.load("toy", data.Encoding(num_words=60, maxlen=12))
+    tiny = {"features": (8,), "head": 4, "embedding_size": 4, "epochs": 1}
+    recipe = recipes.changed(recipes.SHIPPED["notebook-lstm"], tiny)
+    recipe = msgspec.structs.replace(recipe, name="tiny")
+    place = tmp_path / "run"
+    with runs.open_folder(tmp_path, place, "compare", reviews, provenance.of(reviews)) as folder:
+        runs.train(folder, recipe, [0], reviews)
     return folder
 
 
 def inspected(folder, monkeypatch) -> str:
-    """The page on a text, read by the models of a run."""
+    """The page on a text, read by the model of a run."""
     monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
     out = folder.parent / "page.html"
-    command = [str(folder), "--models", "simple_rnn", "--text", "good film", "--out", str(out)]
+    command = [str(folder), "--recipes", "tiny", "--text", "good film", "--out", str(out)]
     config.cli(inspect.main, inspect.Options, command)
     return out.read_text()
 
@@ -57,7 +51,7 @@ def assert_harmless(html: str):
     assert "base64" not in html and CANARY not in html
 
 
-def test_what_a_server_answers_is_text(options, canary):
+def test_what_a_server_answers_is_text(tmp_path, canary):
     class Hostile(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
             self.send_response(404, f"![x]({canary}) [click](http://evil.example/)")
@@ -72,11 +66,11 @@ def test_what_a_server_answers_is_text(options, canary):
         reason = network.unreachable(f"http://127.0.0.1:{server.server_port}/x", 30)
         thread.join()
     assert "evil.example" in reason
-    reviews = options.load()
-    reviews = dataclasses.replace(reviews, provenance=reviews.provenance | {"reason": reason})
-    text = markdown.heading(runs.provenance(reviews))
-    html = page.render("T", text, options.run)
-    assert_harmless(html)
+    source = msgspec.structs.replace(made.HELD_OUT, reason=reason)
+    compare.write(made.of(made.entrant("mine", [0.7]), data=source), tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert html.count("<img") == html.count("base64") == 4  # its figures
+    assert 'href="http' not in html and CANARY not in html
     assert f"![x]({canary}) [click](http://evil.example/)" in html
 
 

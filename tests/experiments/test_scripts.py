@@ -21,10 +21,10 @@ def finished(compared):
 def test_compare_writes_the_report_it_prints(finished):
     _, folder, done = finished
     report = (folder / "report.md").read_text()
-    assert "`toy`" in "\n".join(report.splitlines()[:5])
+    assert "toy accuracy" in "\n".join(report.splitlines()[:15])
     assert "toy" in done.stderr.splitlines()[0]
     assert "IMDB test accuracy" not in report
-    for part in ("197,185", "293,953", "McNemar", "n = 2", "Not measured by this run"):
+    for part in ("McNemar", "n = 2"):
         assert part in report
     assert report.count("\n20. ") == 1
     for name in re.findall(r"\]\((figures/[^)]*)\)", report):
@@ -32,37 +32,27 @@ def test_compare_writes_the_report_it_prints(finished):
     assert "McNemar" in done.stdout
     page = (folder / "report.html").read_text()
     assert page.count("<article") == 20 and page.count("<img") == report.count("](figures/")
-    for model in ("simple_rnn", "lstm"):
+    for recipe, epochs in {"notebook-simple-rnn": 4, "sound-lstm": 2}.items():
         for seed in (0, 1):
-            place = folder / model / f"seed-{seed}"
+            place = folder / f"{recipe}+epochs=2" / f"seed-{seed}"
             lines = (place / "metrics.jsonl").read_text().splitlines()
-            assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+            assert [json.loads(line)["epoch"] for line in lines] == [*range(1, epochs + 1)]
             assert (place / "result.json").exists() and (place / "predictions.npz").exists()
     assert json.loads((folder / "provenance.json").read_text())["data"]["source"] == "toy"
 
 
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ("--maxlen 16", "other data"),
-        ("--learning-rate 0.1", "learning_rate 0.001"),
-        ("--quick", "quick False"),
-    ],
-)
-def test_a_run_is_gone_on_with_by_its_own_options_only(
-    finished, monkeypatch, capsys, change, message
-):
+def test_a_run_goes_on_with_its_own_data_only(finished, monkeypatch, capsys):
     cwd, folder, _ = finished
-    command = f"experiments.compare {shlex.join(COMPARED)} --run {folder} {change}"
-    assert message in refused(command, cwd, monkeypatch, capsys)
+    command = f"experiments.compare {shlex.join(COMPARED)} --run {folder} --maxlen 16"
+    assert "other data" in refused(command, cwd, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
     "command, message",
     [
-        ("experiments.compare --epochs 0", "at least 1"),
+        ("experiments.compare --epochs 0", "epochs is 0; expected int >= 1"),
         ("experiments.compare --seeds 1 1", "twice"),
-        ("experiments.compare --data toy --learning-rate nan", "above 0"),
+        ("experiments.compare --data toy --learning-rate nan", "expected float > 0"),
         ("experiments.compare --data toy --num-words 2", "leaves no words"),
         ("experiments.compare --data toy --maxlen 1000000000", "beyond any review"),
         ("experiments.compare --data toy --out /dev/null", "no folder"),
@@ -71,10 +61,10 @@ def test_a_run_is_gone_on_with_by_its_own_options_only(
         ("experiments.compare --epoch-count 3", "epoch-count"),
         ("experiments.compare --archive nothing.tar --data imdb", "nothing.tar"),
         ("experiments.predict hello", "no finished run"),
-        ("experiments.evaluate nothing", "cannot be read"),
+        ("experiments.evaluate nothing", "no finished model"),
         ("experiments.claims --seeds", "seeds"),
-        ("experiments.claims --epochs 0", "at least 1"),
-        ("experiments.claims --data toy --learning-rate inf", "above 0 and finite"),
+        ("experiments.claims --epochs 0", "epochs is 0; expected int >= 1"),
+        ("experiments.claims --data toy --learning-rate inf", "must be finite"),
         ("experiments.claims --data toy --seeds 0 4294967296", "below 2,147,483,648"),
         ("experiments.claims --data toy --seeds 0 0", "twice"),
         ("experiments.claims --data toy --seeds=-1", "0 or above"),

@@ -14,9 +14,9 @@ from rnnsent import data, devices, inference, optimizers, recurrence, training
 from rnnsent.benchmark import clock, costs
 from rnnsent.benchmark.case import Case
 from rnnsent.devices import ROWS, SEEDS
-from rnnsent.layout import Plan, default_micro_batch, plan
+from rnnsent.layout import Batch, Plan, Rows, default_micro_batch, plan
 from rnnsent.model import SentimentClassifier
-from rnnsent.training import Batch, Rows, TrainState
+from rnnsent.training import TrainState
 
 
 class Rnnsent:

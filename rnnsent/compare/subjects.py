@@ -1,0 +1,105 @@
+"""What a comparison measures: recipes, their models, and their finished trainings."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnsent import runs
+from rnnsent.compare import record
+from rnnsent.data import Reviews
+from rnnsent.model import SentimentClassifier
+from rnnsent.recipes import Recipe
+
+SOUND = ("sound-simple-rnn", "sound-lstm")
+"""Recipes that are paired with each other, and shown first, where both are there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A finished training as it is measured.
+
+    Attributes:
+      seed: everything random follows from it.
+      epochs: training loss, accuracy and seconds of each, of all fits.
+      seconds: of the training in all.
+      diverged: the epoch in which it ceased to be finite; then nothing below is looked at.
+      train_logits_N: of the final state on the training reviews, dropout off.
+      test_logits_N: on the test reviews.
+      first_fit_accuracy: on the test reviews after the first fit, where there were several.
+      params: of the final state.
+    """
+
+    seed: int
+    epochs: Sequence[record.Epoch]
+    seconds: float
+    diverged: int | None = None
+    train_logits_N: np.ndarray | None = None
+    test_logits_N: np.ndarray | None = None
+    first_fit_accuracy: float | None = None
+    params: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A recipe, its model and its trainings, one per seed."""
+
+    recipe: Recipe
+    model: SentimentClassifier
+    trained: Sequence[Finished]
+
+    @property
+    def still(self) -> SentimentClassifier:
+        """The model without what acts in training or before: recipes then share programs."""
+        return self.model.clone(
+            dropout=0.0, recurrent_dropout=0.0, recurrent_init="own", recurrent_gain=1.0
+        )
+
+    @property
+    def name(self) -> str:
+        return self.recipe.name
+
+    def finite(self) -> dict[int, Finished]:
+        """By seed, the trainings that did not diverge."""
+        return {one.seed: one for one in self.trained if one.diverged is None}
+
+
+def finished(
+    chosen: Sequence[Recipe], trained: Sequence[Sequence[runs.Trained]], reviews: Reviews
+) -> list[Subject]:
+    """Recipes that this command named, and their finished trainings with the parameters.
+
+    Raises:
+      SystemExit: if all of them diverged.
+    """
+    every = [one for many in trained for one in many]
+    if all(one.diverged for one in every):
+        lost = runs.diverged_text(every)
+        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+    return [
+        Subject(
+            recipe,
+            recipe.classifier(reviews.encoding.num_words),
+            [_finished(one) for one in many],
+        )
+        for recipe, many in zip(chosen, trained, strict=True)
+    ]
+
+
+def _finished(trained: runs.Trained) -> Finished:
+    epochs = [
+        record.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
+        for one in trained.history
+    ]
+    result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)
+    if trained.diverged:
+        return dataclasses.replace(held, diverged=trained.diverged)
+    _, _, params = runs.restore(trained, [trained.recipe.cell])
+    return dataclasses.replace(
+        held,
+        train_logits_N=trained.train_logits_N,
+        test_logits_N=trained.test_logits_N,
+        first_fit_accuracy=result.fits[0].test_accuracy if len(result.fits) > 1 else None,
+        params=params,
+    )
