@@ -10,7 +10,7 @@ from flax import linen as nn
 
 from rnnsent.arrays import Array, Carry, Params, Step
 from rnnsent.cells import Cell
-from rnnsent.recurrence import IMPLEMENTATIONS, resolve, scan
+from rnnsent.recurrence import Implementation, implementation_of, scan
 
 
 class Layer(NamedTuple):
@@ -159,7 +159,7 @@ class Recurrent(nn.Module):
     cells: Sequence[nn.RNNCellBase]
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
-    implementation: str = "scan"
+    implementation: str | Implementation = "scan"
     reverse: bool = False
 
     @nn.compact
@@ -192,7 +192,8 @@ class Recurrent(nn.Module):
         if nudges is not None:
             step, inputs = _Nudged(step), (x_BTE, tuple(nudges))
         carry = first if carry is None else carry
-        scratch = self._scratch(step, params, carry, inputs)
+        implementation = implementation_of(self.implementation)
+        memory = self._scratch(implementation, step, params, carry, inputs)
         return scan(
             step,
             params,
@@ -201,8 +202,7 @@ class Recurrent(nn.Module):
             mask,
             sequences=sequences,
             reverse=self.reverse,
-            implementation=self.implementation,
-            scratch=scratch,
+            implementation=implementation.using(memory),
         )
 
     @nn.nowrap
@@ -230,12 +230,12 @@ class Recurrent(nn.Module):
         return layers
 
     @nn.nowrap
-    def _scratch(self, step: Step, params: Params, carry: Carry, x_BTE: Any) -> Any:
-        make = IMPLEMENTATIONS[resolve(self.implementation)].scratch
-        if make is None or self.is_initializing():
+    def _scratch(self, implementation: Implementation, *arguments: Any) -> Any:
+        """Memory for a pass over these arguments, made where the caller lets it be kept."""
+        if implementation.scratch is None or self.is_initializing():
             return None
         if self.is_mutable_collection("scratch"):
-            memory = make(step, params, carry, x_BTE)
+            memory = implementation.scratch(*arguments)
             leaves = jax.tree.leaves(memory)
             # A gradient hands the memory on, and only floats have one.
             if all(jnp.issubdtype(a.dtype, jnp.inexact) for a in leaves):

@@ -38,6 +38,12 @@ class Implementation:
     run: Callable[..., tuple[Carry, Array | None]]
     scratch: Callable[..., Any] | None = None
 
+    def using(self, memory: Any) -> "Implementation":
+        """The same in that memory for the backward pass; None leaves it to have its own."""
+        if memory is None:
+            return self
+        return Implementation(functools.partial(self.run, scratch=memory))
+
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
     "scan": Implementation(plain.scan),
@@ -70,6 +76,13 @@ def resolve(implementation: str) -> str:
     return implementation
 
 
+def implementation_of(implementation: str | Implementation) -> Implementation:
+    """The one of that name, see :func:`resolve`, or itself."""
+    if isinstance(implementation, Implementation):
+        return implementation
+    return IMPLEMENTATIONS[resolve(implementation)]
+
+
 def scan(
     step: Step,
     params: Params,
@@ -80,8 +93,7 @@ def scan(
     sequences: bool = True,
     zero_masked: bool = False,
     reverse: bool = False,
-    implementation: str = "scan",
-    scratch: Any = None,
+    implementation: str | Implementation = "scan",
 ) -> tuple[Carry, Array | None]:
     """Runs ``step`` over time under a mask; the contract is the module's.
 
@@ -95,8 +107,8 @@ def scan(
       sequences: whether to return the output of every step; without it the second result is None.
       zero_masked: masked steps output zeros instead of repeating the last output.
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
-      implementation: a name in ``IMPLEMENTATIONS``, or ``auto``, see :func:`resolve`.
-      scratch: memory for the backward pass, see :class:`Implementation`.
+      implementation: a name in ``IMPLEMENTATIONS``, ``auto``, see :func:`resolve`, or one of your
+        own, as ``Implementation(functools.partial(plain.scan, unroll=4))``.
 
     Returns:
       The final carry and the outputs (B, T, ...), or None.
@@ -104,7 +116,7 @@ def scan(
     Raises:
       ValueError: if mask, carry or step do not fit together, or for an unknown implementation.
     """
-    run = IMPLEMENTATIONS[resolve(implementation)].run
+    run = implementation_of(implementation).run
     mask = _checked_mask(mask, *jax.tree.leaves(x_BTE)[0].shape[:2])
     _check_step(step, params, carry, x_BTE)
     steps = jax.tree.leaves(x_BTE)[0].shape[1]
@@ -113,10 +125,8 @@ def scan(
         x_BTE = packing.zero_padding(x_BTE, mask_BT)
     if reverse:
         x_BTE, mask = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
-    if steps == 0:
-        run, scratch = plain.scan, None
-    knobs = {} if scratch is None else {"scratch": scratch}
-    carry, y_BTH = run(step, params, carry, x_BTE, mask, sequences, **knobs)
+    run = plain.scan if steps == 0 else run
+    carry, y_BTH = run(step, params, carry, x_BTE, mask, sequences)
     if y_BTH is None:
         return carry, None
     y_BTH = y_BTH[:, ::-1] if reverse else y_BTH

@@ -319,13 +319,18 @@ def fit(
     stacked, history = run_epochs(
         order, advance, stacked, range(epoch, epoch + epochs), steps, progress
     )
-    ended = [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(len(states))]
-    return ended, [list(seed) for seed in zip(*history, strict=True)]
+    return _unstack(stacked, len(states)), [list(seed) for seed in zip(*history, strict=True)]
 
 
+@jax.jit
 def stack(states: Sequence[TrainState]) -> TrainState:
-    """States along a leading axis S."""
+    """States along a leading axis S; one program, where each array by itself would be one."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+@functools.partial(jax.jit, static_argnames="count")
+def _unstack(states: TrainState, count: int) -> list[TrainState]:
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(count)]
 
 
 @functools.partial(jax.jit, static_argnames=("count", "layout"))

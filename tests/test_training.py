@@ -27,12 +27,12 @@ def toy():
     return data.load("toy", data.Encoding(num_words=60, maxlen=16))
 
 
-def fitted(toy, model=MODEL, *, seeds=(0,), epochs=2, rows=100, batch_size=32, **options):
+def fitted(toy, model=MODEL, *, seeds=(0,), epochs=2, rows=75, batch_size=32, **options):
     states = [create_state(model, ADAM, seed) for seed in seeds]
     return go_on(toy, states, model, epochs=epochs, rows=rows, batch_size=batch_size, **options)
 
 
-def go_on(toy, states, model=MODEL, *, epochs=1, rows=100, batch_size=32, **options):
+def go_on(toy, states, model=MODEL, *, epochs=1, rows=75, batch_size=32, **options):
     part = (toy.train.ids_NT[:rows], toy.train.label_N[:rows])
     return fit(model, ADAM, states, *part, epochs=epochs, batch_size=batch_size, **options)
 
@@ -86,24 +86,13 @@ def test_everything_random_follows_from_the_seed(toy):
     assert first.loss == again.loss != other.loss
 
 
-@functools.cache
-def alone(cell, seed):
-    """State and history of one seed, trained by itself."""
-    toy = data.load("toy", data.Encoding(num_words=60, maxlen=16))
-    (state,), (history,) = fitted(toy, MODEL.clone(cell=cell), seeds=(seed,), rows=75)
-    return state, history
-
-
-@pytest.mark.parametrize("cell", ["simple_rnn", "lstm"])
-def test_every_seed_is_what_it_is_alone(toy, cell):
+def test_every_seed_is_what_it_is_alone(toy):
     seen = []
-    ended, histories = fitted(
-        toy, MODEL.clone(cell=cell), seeds=SEEDS, rows=75, progress=seen.append
-    )
+    ended, histories = fitted(toy, seeds=SEEDS, progress=seen.append)
     assert len(ended) == len(histories) == len(SEEDS)
     assert seen[-1].rows == 75 * len(SEEDS)
     for seed, state, history in zip(SEEDS, ended, histories, strict=True):
-        by_itself, expected = alone(cell, seed)
+        (by_itself,), (expected,) = fitted(toy, seeds=(seed,))
         close(state.params, by_itself.params)
         assert int(state.step) == int(by_itself.step) == 6
         assert [now.rows for now in history] == [75, 75]
@@ -111,23 +100,25 @@ def test_every_seed_is_what_it_is_alone(toy, cell):
 
 
 def test_seeds_advance_as_one_vectorised_step_on_an_accelerator(toy, monkeypatch):
-    """As there, but on this CPU: every row in one piece, no loop over seeds, no packing."""
+    """As there, but on this CPU: every row in one piece, and no loop over seeds."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    model = MODEL.clone(head=7)  # so that no other test has compiled it
-    together, _ = fitted(toy, model, seeds=SEEDS[:2], epochs=1, rows=64)
+    monkeypatch.setattr(jax.lax, "map", None)
+    # As no other test has compiled it.
+    model = MODEL.clone(cell="simple_rnn", implementation="scan", head=7)
+    together, _ = fitted(toy, model, seeds=SEEDS[:2], epochs=1)
     monkeypatch.undo()
     for seed, state in zip(SEEDS, together, strict=False):
-        (by_itself,), _ = fitted(toy, model, seeds=(seed,), epochs=1, rows=64)
+        (by_itself,), _ = fitted(toy, model, seeds=(seed,), epochs=1)
         close(state.params, by_itself.params)
 
 
 def test_a_training_that_diverges_ends_with_that_epoch(toy):
     reckless = optimizers.adam(1e30)
-    part = (toy.train.ids_NT[:100], toy.train.label_N[:100])
+    part = (toy.train.ids_NT[:75], toy.train.label_N[:75])
     state = create_state(MODEL, reckless, 0)
     (state,), (history,) = fit(MODEL, reckless, [state], *part, epochs=3, batch_size=32)
     assert [now.epoch for now in history] == [1] and not np.isfinite(history[0].loss)
-    assert int(state.step) == 4
+    assert int(state.step) == 3
 
 
 def test_where_the_padding_stands_changes_nothing(toy):

@@ -11,7 +11,7 @@ from reference import mask_of
 from rnnsent.cells import CELLS, LSTMCell
 from rnnsent.kernels import packed
 from rnnsent.layers import Recurrent
-from rnnsent.recurrence import scan
+from rnnsent.recurrence import IMPLEMENTATIONS, scan
 
 EVERY = (*CELLS.values(), MatrixCell, CountingCell, ShuffledCell)
 MASK_BT = mask_of("empty", 4, T)
@@ -85,8 +85,9 @@ def with_scratch(case, implementation="packed"):
     """Gradients of (params, carry, x_BTE) and the memory as it was used."""
 
     def run(params, carry, x_BTE, scratch):
-        options = {"implementation": implementation, "scratch": scratch}
-        return loss_of(*scan(case.step, params, carry, x_BTE, jnp.asarray(MASK_BT), **options))
+        using = IMPLEMENTATIONS[implementation].using(scratch)
+        mask_BT = jnp.asarray(MASK_BT)
+        return loss_of(*scan(case.step, params, carry, x_BTE, mask_BT, implementation=using))
 
     return jax.jit(jax.grad(run, argnums=(0, 1, 2, 3)))
 
