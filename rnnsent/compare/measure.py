@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import optax
 
-from rnnsent import evaluation, memory, model, notebook, readings, training
+from rnnsent import evaluation, memory, model, notebook, predictions, readings, training
 from rnnsent.compare import between, record
-from rnnsent.compare.subjects import SOUND, Finished, Subject
+from rnnsent.compare.subjects import Finished, Subject, sound
 from rnnsent.data import Reviews
 
 
@@ -33,13 +33,16 @@ def measure(
         titles = [subject.name for subject in subjects]
     titled = dict(zip((subject.name for subject in subjects), titles, strict=True))
     finished = [subject for subject in subjects if subject.finite()]
+    logits = {
+        s.name: {seed: one.test_logits_N for seed, one in s.finite().items()} for s in finished
+    }
     return record.Record(
         data=_source(reviews),
         origin=origin,
         entrants=tuple(_entrant(s, titled[s.name], reviews) for s in subjects),
         pairs=between.pairs(finished, reviews.test.label_N),
-        groups=between.groups(finished, reviews.test),
-        agreements=tuple(between.agreements(finished)),
+        groups=predictions.groups(logits, reviews.test),
+        agreements=tuple(predictions.agreements(logits)),
         sample=_sample(finished, titled, reviews),
         bag_of_words=bag_of_words,
     )
@@ -160,8 +163,8 @@ def _sample(
 
 
 def _shown(subjects: Sequence[Subject]) -> list[tuple[Subject, int]]:
-    """At most two recipes, the sound ones first, and of both the first seed they share if any."""
-    chosen = sorted(subjects, key=lambda s: not (s.recipe.shipped and s.name in SOUND))[:2]
+    """The two sound recipes or else the first two, and of both the first seed they share if any."""
+    chosen = sound(subjects) or subjects[:2]
     common = set.intersection(*(set(subject.finite()) for subject in chosen))
     return [
         (subject, next((s for s in subject.finite() if s in common), next(iter(subject.finite()))))

@@ -14,6 +14,7 @@ import msgspec
 from rnnsent.errors import UserError
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Review
 
 NAME = "record.json"
@@ -243,32 +244,6 @@ class Pair(Part, frozen=True, kw_only=True):
     def significant(self, level: float = 0.05) -> int:
         """Tests whose corrected p-value is below a level."""
         return sum(test.corrected < level for test in self.tests)
-
-
-class Group(Part, frozen=True, kw_only=True):
-    """Some of the test reviews: how many, and each recipe's mean accuracy on them, by name."""
-
-    name: str
-    reviews: int
-    accuracy: dict[str, float]
-
-
-class Agreed(Part, frozen=True, kw_only=True):
-    """How often two sets of predictions say the same.
-
-    Attributes:
-      first: name of a recipe.
-      second: of the other, seed by seed; the same where it is two seeds of one.
-      pairs: of trainings.
-      share: of the test reviews with the same prediction, mean.
-      kappa: Cohen's, mean; None where every pair says one thing of all.
-    """
-
-    first: str
-    second: str
-    pairs: int
-    share: float
-    kappa: float | None
 
 
 class Sample(Part, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import numpy as np
 from rnnsent.compare import record
 from rnnsent.evaluation import Calibration, spread
 from rnnsent.memory import Curve, MemoryCurves
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Reading, Review
 
 ACCURACY = {
@@ -152,7 +153,7 @@ def of(*entrants: record.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=(
         pairs.append((by_name["sound-simple-rnn"], by_name["sound-lstm"]))
     shown = sorted(finished, key=lambda one: not one.name.startswith("sound"))[:2]
     said = {"SimpleRNN": 1, "LSTM": 0} if data.comparable else {}
-    group = record.Group(
+    group = Group(
         name="0 to 50 ids",
         reviews=1000,
         accuracy={one.name: one.summary.test_accuracy.mean for one in finished},
@@ -164,8 +165,7 @@ def of(*entrants: record.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=(
         pairs=tuple(pair(a, b, p) for a, b in pairs),
         groups={"true length": (group,), "padding": (group,), "unknown words": (group,)},
         agreements=tuple(
-            record.Agreed(first=a.name, second=b.name, pairs=1, share=0.8, kappa=0.6)
-            for a, b in pairs
+            Agreed(first=a.name, second=b.name, pairs=1, share=0.8, kappa=0.6) for a, b in pairs
         ),
         sample=record.Sample(
             shown=tuple((one.name, 0) for one in shown),

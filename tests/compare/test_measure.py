@@ -101,6 +101,25 @@ def test_pairs_are_tested_by_seed_and_corrected_together(reviews, trained):
     assert found.sample.shown == (("sound-simple-rnn", 0), ("sound-lstm", 0))
 
 
+@pytest.mark.parametrize("seconds", [{"epochs": 2, "clip": 0.5}, {"epochs": 2}])
+def test_the_sound_ones_are_a_pair_where_the_same_is_changed_in_both(reviews, trained, seconds):
+    def changed(name, fields):
+        recipe = recipes.changed(recipes.SHIPPED[name], fields)
+        return subjects.Subject(recipe, MODEL, [trained(0, 0.7)])
+
+    first = {"epochs": 2, "clip": 0.5}
+    compared = [
+        subject("a", [trained(0, 0.6)]),
+        changed("sound-simple-rnn", first),
+        changed("sound-lstm", seconds),
+    ]
+    found, both = measured(compared, reviews), tuple(one.name for one in compared[1:])
+    alike = seconds == first
+    assert ((found.pairs[-1].first, found.pairs[-1].second) == both) == alike
+    assert len(found.pairs) == 2 + alike
+    assert (tuple(name for name, _ in found.sample.shown) == both) == alike
+
+
 def test_recipes_without_a_seed_in_common_are_not_paired(reviews, trained):
     found = measured([subject("a", [trained(0, 0.6)]), subject("b", [trained(1, 0.7)])], reviews)
     assert found.pairs == () and found.agreements == ()
