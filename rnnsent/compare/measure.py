@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 from rnnsent import evaluation, memory, model, notebook, predictions, readings, training
-from rnnsent.compare import between, record
+from rnnsent.compare import between, entrants, record
 from rnnsent.compare.subjects import Finished, Subject, sound
 from rnnsent.data import Reviews
 
@@ -69,14 +69,14 @@ def _source(reviews: Reviews) -> record.Source:
     return record.Source(**(named | {"comparable": reviews.comparable}))
 
 
-def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
+def _entrant(subject: Subject, title: str, reviews: Reviews) -> entrants.Entrant:
     recipe, maxlen = subject.recipe, reviews.test.ids_NT.shape[1]
     layers = [
-        record.Layer(name=name, output=output, parameters=count)
+        entrants.Layer(name=name, output=output, parameters=count)
         for name, output, count in model.summary(subject.model, maxlen)
     ]
     trainings = [_training(one, subject, reviews) for one in subject.trained]
-    return record.Entrant(
+    return entrants.Entrant(
         name=recipe.name,
         title=title,
         shipped=recipe.shipped,
@@ -91,9 +91,9 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
     )
 
 
-def _training(trained: Finished, subject: Subject, reviews: Reviews) -> record.Training:
+def _training(trained: Finished, subject: Subject, reviews: Reviews) -> entrants.Training:
     lost = trained.diverged is not None
-    return record.Training(
+    return entrants.Training(
         seed=trained.seed,
         epochs=tuple(map(_finite_epoch, trained.epochs)),
         seconds=trained.seconds,
@@ -102,18 +102,18 @@ def _training(trained: Finished, subject: Subject, reviews: Reviews) -> record.T
     )
 
 
-def _finite_epoch(epoch: record.Epoch) -> record.Epoch:
+def _finite_epoch(epoch: entrants.Epoch) -> entrants.Epoch:
     loss, accuracy = (
         None if value is None or not math.isfinite(value) else float(value)
         for value in (epoch.loss, epoch.accuracy)
     )
-    return record.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
+    return entrants.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
 
 
-def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> record.Measured:
+def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> entrants.Measured:
     train, test = reviews.train, reviews.test
     fresh = training.create_state(subject.model, optax.identity(), trained.seed).params
-    return record.Measured(
+    return entrants.Measured(
         train_accuracy=evaluation.accuracy(trained.train_logits_N, train.label_N),
         test_accuracy=evaluation.accuracy(trained.test_logits_N, test.label_N),
         train_loss=evaluation.log_loss(trained.train_logits_N, train.label_N),
@@ -126,8 +126,8 @@ def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> record.M
 
 
 def _summary(
-    subject: Subject, trainings: Sequence[record.Training], label_N: np.ndarray
-) -> record.Summary | None:
+    subject: Subject, trainings: Sequence[entrants.Training], label_N: np.ndarray
+) -> entrants.Summary | None:
     finished = [one for one in trainings if one.measured is not None]
     if not finished:
         return None
@@ -135,7 +135,7 @@ def _summary(
     first, *_ = subject.finite().values()
     names = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
     first_fits = [m.first_fit_accuracy for m in measured if m.first_fit_accuracy is not None]
-    return record.Summary(
+    return entrants.Summary(
         **{name: evaluation.spread([getattr(m, name) for m in measured]) for name in names},
         first_fit_accuracy=evaluation.spread(first_fits) if first_fits else None,
         interval=evaluation.bootstrap_interval(evaluation.correct(first.test_logits_N, label_N)),

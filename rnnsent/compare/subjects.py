@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from rnnsent import runs
-from rnnsent.compare import record
+from rnnsent.compare import entrants
 from rnnsent.data import Reviews
 from rnnsent.model import SentimentClassifier, still
 from rnnsent.recipes import SHIPPED, Recipe
 
 SOUND = ("sound-simple-rnn", "sound-lstm")
-"""Recipes that are paired with each other and shown, where both are there, changed alike or not."""
+"""Recipes that are paired with each other and shown, as shipped or with the same changes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Finished:
     """
 
     seed: int
-    epochs: Sequence[record.Epoch]
+    epochs: Sequence[entrants.Epoch]
     seconds: float
     diverged: int | None = None
     train_logits_N: np.ndarray | None = None
@@ -101,7 +101,7 @@ def finished(
 
 def _finished(trained: runs.Trained) -> Finished:
     epochs = [
-        record.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
+        entrants.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
         for one in trained.history
     ]
     result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)

@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Iterator
 
 from rnnsent import notebook
-from rnnsent.compare import record as records
-from rnnsent.compare.record import Entrant, Record
+from rnnsent.compare.entrants import Entrant, diverged
+from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Calibration
 from rnnsent.report import gradients, images, page, reviews, story
@@ -108,7 +108,7 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
-    if lost := records.diverged(record.entrants):
+    if lost := diverged(record.entrants):
         yield Paragraph([Strong("Left out of all that follows:"), f" {'; '.join(lost)}."])
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "

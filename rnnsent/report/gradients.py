@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from rnnsent import memory, notebook
-from rnnsent.compare.record import Entrant, Record
+from rnnsent.compare.entrants import Entrant
+from rnnsent.compare.record import Record
 from rnnsent.memory import Curve
 from rnnsent.report import images, story
 from rnnsent.report.blocks import Block, Code, Heading, Paragraph, Table

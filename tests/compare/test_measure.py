@@ -7,7 +7,7 @@ import pytest
 from compare import made
 
 from rnnsent import data, evaluation, inference, readings, recipes, runs, training
-from rnnsent.compare import measure, record, subjects
+from rnnsent.compare import entrants, measure, record, subjects
 from rnnsent.comparison import holm
 from rnnsent.data import PAD
 from rnnsent.model import SentimentClassifier
@@ -37,7 +37,7 @@ def trained(reviews, params):
             generator = np.random.default_rng(seed)
             sign_N = np.where(generator.random(len(split.label_N)) < share, 1, -1)
             logits.append((2.0 * sign_N * (2 * split.label_N - 1)).astype(np.float32))
-        epochs = [record.Epoch(loss=0.6, accuracy=0.7, seconds=s) for s in (9.0, 2.0, 4.0)]
+        epochs = [entrants.Epoch(loss=0.6, accuracy=0.7, seconds=s) for s in (9.0, 2.0, 4.0)]
         return subjects.Finished(seed, epochs, 15.0, None, *logits, first_fit, params)
 
     return make
@@ -50,7 +50,7 @@ def subject(name, trained, **changes):
     return subjects.Subject(msgspec.structs.replace(recipe, **changes), MODEL, trained)
 
 
-LOST = subjects.Finished(5, [record.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
+LOST = subjects.Finished(5, [entrants.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
 
 
 def measured(compared, reviews, **options):
