@@ -13,7 +13,7 @@ import pathlib
 
 import msgspec
 
-from rnnsent import console, devices, provenance, runs
+from rnnsent import console, devices, locks, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims import record as records
 from rnnsent.config import TrainOptions, cli, progress
@@ -35,16 +35,11 @@ files of your own."""
 
 def main(options: Options) -> None:
     """Tests the notebook's claims about why its SimpleRNN and its LSTM differ."""
-    folder = options.redraw or _run(options)
-    record = records.read(folder)
-    terminal.show(report.write(record, records.place(folder)))
-    console.say(f"Everything is in {folder}; the report is {records.place(folder)}/report.html")
-    if record.lost:
-        raise SystemExit(f"error: {record.lost}. {runs.ADVICE}")
-
-
-def _run(options: Options) -> pathlib.Path:
-    """Trains, measures and writes the record; returns the run's folder."""
+    if options.redraw:
+        record = records.read(options.redraw)
+        with locks.alone(options.redraw):
+            _show(record, options.redraw)
+        return
     devices.configure()
     plan = conditions.planned(options.chosen(conditions.BASES), options.chosen())
     reviews = options.load()
@@ -53,6 +48,7 @@ def _run(options: Options) -> pathlib.Path:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
         chosen = [one.recipe for one in plan.values()]
+        runs.check(folder, chosen, options.seeds, reviews)
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = {
@@ -60,8 +56,17 @@ def _run(options: Options) -> pathlib.Path:
                 for name, one in plan.items()
             }
         origin = msgspec.convert(made, Provenance)
-        records.write(folder, experiment.look(plan, trained, options.seeds, reviews, origin))
-    return folder
+        record = experiment.look(plan, trained, options.seeds, reviews, origin)
+        records.write(folder, record)
+        _show(record, folder)
+
+
+def _show(record: records.Record, folder: pathlib.Path) -> None:
+    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
+    terminal.show(report.write(record, records.place(folder)))
+    console.say(f"Everything is in {folder}; the report is {records.place(folder)}/report.html")
+    if record.lost:
+        raise SystemExit(f"error: {record.lost}. {runs.ADVICE}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import dataclasses
 import pathlib
 
 from rnnsent import baseline, console, devices, locks, provenance, runs
-from rnnsent.compare import measure, subjects
+from rnnsent.compare import entrants, measure, subjects
 from rnnsent.compare import record as records
 from rnnsent.config import TrainOptions, cli, progress
 from rnnsent.report import compare as report
@@ -54,7 +54,7 @@ def _show(record: records.Record, folder: pathlib.Path) -> None:
     """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
     terminal.show(report.write(record, folder))
     console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
-    if lost := records.diverged(record.entrants):
+    if lost := entrants.diverged(record.entrants):
         raise SystemExit(f"error: {', '.join(lost)}. {runs.ADVICE}")
 
 

@@ -17,7 +17,7 @@ def main(options: RunOptions) -> None:
     """Reloads a run's trained models and measures them on the run's own test reviews."""
     devices.configure()
     folder = options.folder()
-    trainings = runs.readable(folder)
+    trainings = runs.trusted(runs.readable(folder), options.cell)
     reviews = options.reviews(folder)
     rows = [_row(training, reviews, options.cell) for training in trainings]
     source = reviews.provenance

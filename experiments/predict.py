@@ -32,7 +32,7 @@ def main(options: Options) -> None:
     """Prints each model's probability that a review is positive, with a run's trained models."""
     devices.configure()
     folder = options.run or runs.latest(pathlib.Path("runs"))
-    trainings = runs.readable(folder)
+    trainings = runs.trusted(runs.readable(folder), options.cell)
     vocabulary, encoding = runs.load_vocabulary(folder)
     ids_1T = data.encode_text(options.text, vocabulary, encoding)
     read = vocabulary.decode(ids_1T[0])

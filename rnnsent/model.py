@@ -159,6 +159,11 @@ def init(model: SentimentClassifier, key: Array) -> dict:
     return params
 
 
+def still(model: SentimentClassifier) -> SentimentClassifier:
+    """A model without what acts in training or before: trained models then share programs."""
+    return model.clone(dropout=0.0, recurrent_dropout=0.0, recurrent_init="own", recurrent_gain=1.0)
+
+
 def summary(model: SentimentClassifier, maxlen: int = 132) -> list[tuple[str, str, int]]:
     """The layers as Keras's ``summary()`` lists them: name, output shape, parameters."""
     params = jax.eval_shape(lambda: init(model, jax.random.key(0)))

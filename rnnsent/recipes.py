@@ -169,6 +169,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return SHIPPED.get(self.name) == self
 
     @property
+    def base(self) -> str:
+        """Name of the recipe that :func:`changed` made it of; its own where nothing is changed."""
+        return self.name.partition("+")[0]
+
+    @property
     def title(self) -> str:
         """What tables call it."""
         return _TITLES.get(self.name, self.name) if self.shipped else self.name

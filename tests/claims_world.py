@@ -7,8 +7,9 @@ from rnnsent import evaluation
 from rnnsent.claims.conditions import CONDITIONS
 from rnnsent.claims.criteria import BEATEN, criteria, verdict
 from rnnsent.claims.measure import Changed, Epoch, Flips, Found, Measured
-from rnnsent.claims.record import Agreement, Claim, Record, Row
+from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.memory import Curve, MemoryCurves
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Reading, Review
 from rnnsent.runs.records import Provenance
 
@@ -78,6 +79,7 @@ CELL = dict(AS_MEASURED) | {"simple_rnn": 0.6, "simple_rnn-plain": 0.78}
 def record(found, comparable=True, lost=""):
     """The record of made-up trainings, with one review."""
     rows = {name: row(CONDITIONS[name].title, many) for name, many in found.items()}
+    accuracies = {name: many[0].test_accuracy for name, many in found.items()}
     decided = criteria(found, paired(found), PARAMETERS, comparable)
     readings = tuple(
         Reading(title, (0.5, -0.25), (0.4, -0.2), (0.6, 0.7), 0.5, 0.7, 0.0)
@@ -91,7 +93,8 @@ def record(found, comparable=True, lost=""):
         lost=lost,
         rows=rows,
         tests={name: tuple(tests) for name, tests in paired(found).items()},
-        agreement=(Agreement("SimpleRNN and LSTM, same seed", 5, 0.9, None),),
+        groups={"padding": (Group(name="no padding", reviews=ROWS, accuracy=accuracies),)},
+        agreements=(Agreed(first="simple_rnn", second="lstm", pairs=5, share=0.9, kappa=None),),
         claims=tuple(Claim(text, verdict(cs), tuple(cs)) for text, cs in decided.items()),
         chosen=("SimpleRNN with seed 0", "LSTM with seed 0"),
         reviews=(Review(1, "test review 7", 1, ("a", "<b>film</b>"), readings, {"LSTM": 1}),),
@@ -108,7 +111,6 @@ def row(title, many):
         printed=None,
         interval=(many[0].test_accuracy - 0.01, many[0].test_accuracy + 0.01),
         calibration=(evaluation.Calibration(0.1, 0.2, (0.2, 0.8), (0.1, 0.9), (50, 50)),),
-        groups={"padding": (evaluation.Group("no padding", ROWS, many[0].test_accuracy),)},
         found=tuple(many),
     )
 

@@ -23,7 +23,7 @@ RANK = {
             ("inference",),
             ("training",),
             ("checkpoints", "analysis"),
-            ("memory", "readings"),
+            ("memory", "predictions", "readings"),
             ("runs",),
             ("claims", "compare", "benchmark"),
             ("report",),

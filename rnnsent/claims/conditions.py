@@ -71,5 +71,9 @@ def planned(bases: Sequence[Recipe], guests: Sequence[Recipe] = ()) -> dict[str,
         for name, one in CONDITIONS.items()
     }
     folders = {one.recipe.folder for one in out.values()}
-    beside = [recipe for recipe in guests if recipe.folder not in folders]
-    return out | {recipe.name: Planned(recipe.title, recipe) for recipe in beside}
+    taken = set(out) | {one.title for one in out.values()}
+    for recipe in guests:
+        if recipe.folder not in folders:
+            name, title = (f"recipe {n}" if n in taken else n for n in (recipe.name, recipe.title))
+            out[name] = Planned(title, recipe)
+    return out

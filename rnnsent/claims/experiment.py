@@ -1,8 +1,7 @@
 """From finished trainings to the record of the claims; what is measured lies with each of them."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,25 +12,19 @@ from rnnsent import (
     evaluation,
     model,
     notebook,
+    predictions,
     readings,
     runs,
 )
 from rnnsent.claims import criteria, measure
 from rnnsent.claims.conditions import CONDITIONS, Planned
 from rnnsent.claims.measure import Epoch, Found
-from rnnsent.claims.record import Agreement, Claim, Record, Row
-from rnnsent.data import OOV, START, Reviews, Split
-from rnnsent.errors import UserError
-from rnnsent.evaluation import Group
+from rnnsent.claims.record import Claim, Record, Row
+from rnnsent.data import Reviews
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
 from rnnsent.runs import Trained, records
 from rnnsent.runs.records import Provenance
-
-LENGTHS = (0, 50, 100, 132, 200, 300, 500)
-"""Edges of the bins of a review's true length, in ids."""
-UNKNOWN = (0, 2, 5, 10, 15, 20)
-"""Edges of the bins of unknown words, in percent of those read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,15 +115,9 @@ def _found(trained: Trained, measured: measure.Measured) -> Found:
         result.final.train_accuracy,
         result.final.test_accuracy,
         result.epoch_seconds,
-        tuple(Epoch(_loss(trained, epoch), epoch.accuracy) for epoch in trained.history),
+        tuple(Epoch(epoch.loss, epoch.accuracy) for epoch in trained.history),
         measured,
     )
-
-
-def _loss(trained: Trained, epoch: records.Epoch) -> float:
-    if epoch.loss is None:
-        raise UserError(f"{trained.folder} has an epoch without a loss; delete that folder.")
-    return epoch.loss
 
 
 def record(
@@ -149,6 +136,9 @@ def record(
     parameters = {name: rows[name].parameters for name in notebook.TITLES}
     decided = criteria.criteria(found, tests, parameters, comparable)
     chosen = {cell: nearest(found, cell) for cell in notebook.TITLES}
+    logits = {
+        name: {one.found.seed: one.test_logits_N for one in many} for name, many in finished.items()
+    }
     return Record(
         origin,
         reviews.provenance["test_title"],
@@ -157,7 +147,8 @@ def record(
         lost,
         rows,
         tests,
-        tuple(agreements(finished, {name: row.title for name, row in rows.items()})),
+        predictions.groups(logits, reviews.test),
+        tuple(predictions.agreements(logits)),
         tuple(Claim(text, criteria.verdict(cs), tuple(cs)) for text, cs in decided.items()),
         tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
         tuple(_twenty(finished, chosen, reviews)),
@@ -176,7 +167,6 @@ def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews) -> Row:
         printed if reviews.comparable else None,
         evaluation.bootstrap_interval(right[0]),
         tuple(evaluation.calibration(one.test_logits_N, test.label_N) for one in many),
-        groups(test, right),
         tuple(one.found for one in many),
     )
 
@@ -196,50 +186,6 @@ def mcnemar(finished: Trainings, label_N: np.ndarray) -> dict[str, tuple[evaluat
     return {
         name: tuple(map(evaluation.mcnemar, right[name], right["lstm"])) for name in criteria.BEATEN
     }
-
-
-def groups(test: Split, right: Sequence[np.ndarray]) -> dict[str, tuple[Group, ...]]:
-    """Accuracy by true length, place of padding and unknown words; means over seeds.
-
-    Args:
-      test: the reviews.
-      right: bool (N,) per seed, whether each review is classified right.
-    """
-    words_N = np.maximum((test.mask_NT & (test.ids_NT != START)).sum(1), 1)
-    unknown_N = 100 * (test.ids_NT == OOV).sum(1) / words_N
-    parts = {
-        "true length": [evaluation.by_bins(test.length_N, r, LENGTHS, " ids") for r in right],
-        "padding": [evaluation.by_padding(test.mask_NT, r) for r in right],
-        "unknown words": [evaluation.by_bins(unknown_N, r, UNKNOWN, "%") for r in right],
-    }
-    return {name: tuple(map(_mean_group, zip(*of, strict=True))) for name, of in parts.items()}
-
-
-def _mean_group(seeds: Sequence[Group]) -> Group:
-    mean = float(np.mean([group.accuracy for group in seeds]))
-    return dataclasses.replace(seeds[0], accuracy=mean)
-
-
-def agreements(finished: Trainings, titles: Mapping[str, str]) -> Iterator[Agreement]:
-    """Between every two rows with the same seed, and between the seeds of each."""
-    logits = {
-        titles[name]: {one.found.seed: one.test_logits_N for one in many}
-        for name, many in finished.items()
-    }
-    titled = list(logits.items())
-    for i, (first, a) in enumerate(titled):
-        for second, b in titled[i + 1 :]:
-            pairs = [(a[seed], b[seed]) for seed in a if seed in b]
-            yield from _agreement(f"{first} and {second}, same seed", pairs)
-        yield from _agreement(f"{first}, two seeds", itertools.combinations(a.values(), 2))
-
-
-def _agreement(of: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[Agreement]:
-    found = [evaluation.agreement(*pair) for pair in pairs]
-    if found:
-        kappas = [one.kappa for one in found if one.kappa is not None]
-        share = float(np.mean([one.share for one in found]))
-        yield Agreement(of, len(found), share, float(np.mean(kappas)) if kappas else None)
 
 
 def nearest(found: criteria.Results, cell: str) -> tuple[str, int]:

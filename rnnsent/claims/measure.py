@@ -11,7 +11,7 @@ import optax
 from rnnsent import analysis, data, evaluation, inference, memory, training
 from rnnsent.errors import UserError
 from rnnsent.memory import MemoryCurves
-from rnnsent.model import SentimentClassifier
+from rnnsent.model import SentimentClassifier, still
 from rnnsent.runs import records
 
 CHANGED = 10_000
@@ -131,10 +131,7 @@ def measure(model: SentimentClassifier, params: Any, seed: int, reviews: data.Re
     """Looks into a model trained from ``seed``; only the test reviews are read."""
     test = reviews.test
     fresh = training.create_state(model, optax.identity(), seed).params
-    # What acts in training or before it is left out: conditions then share what is compiled.
-    model = model.clone(
-        dropout=0.0, recurrent_dropout=0.0, recurrent_init="own", recurrent_gain=1.0
-    )
+    model = still(model)  # conditions then share what is compiled
     turns, jump = _reading(model, params, test.ids_NT[:READ])
     return Measured(
         **_changes(model, params, seed, reviews),

@@ -7,7 +7,8 @@ import msgspec
 from rnnsent.claims.criteria import Criterion
 from rnnsent.claims.measure import Found
 from rnnsent.errors import UserError
-from rnnsent.evaluation import Calibration, Group, McNemar
+from rnnsent.evaluation import Calibration, McNemar
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Review
 from rnnsent.runs import records
 from rnnsent.runs.records import Provenance
@@ -28,7 +29,6 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         where there is none, or on other reviews.
       interval: 95% interval of the first seed's test accuracy, over reviews.
       calibration: on the test reviews, per seed.
-      groups: parts of the test reviews by what tells them apart, accuracies are means over seeds.
       found: per seed.
     """
 
@@ -39,20 +39,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     printed: float | None
     interval: tuple[float, float]
     calibration: tuple[Calibration, ...]
-    groups: dict[str, tuple[Group, ...]]
     found: tuple[Found, ...]
-
-
-class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often two trainings say the same of a review: means over ``pairs`` of them.
-
-    ``kappa`` is None where every pair says one thing of all reviews.
-    """
-
-    of: str
-    pairs: int
-    share: float
-    kappa: float | None
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +61,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       lost: trainings that diverged, in words; empty where none did.
       rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
       tests: by condition of ``criteria.BEATEN``, per seed: it and the LSTM on the same reviews.
-      agreement: between the rows' predictions.
+      groups: of the test reviews, by what they are grouped by; accuracies by a row's name.
+      agreements: of the rows with one another, of seeds with one another.
       claims: in the notebook's order.
       chosen: whose readings the reviews show, in words.
       reviews: the notebook's twenty, read by the chosen.
@@ -87,7 +75,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lost: str
     rows: dict[str, Row]
     tests: dict[str, tuple[McNemar, ...]]
-    agreement: tuple[Agreement, ...]
+    groups: dict[str, tuple[Group, ...]]
+    agreements: tuple[Agreed, ...]
     claims: tuple[Claim, ...]
     chosen: tuple[str, ...]
     reviews: tuple[Review, ...]

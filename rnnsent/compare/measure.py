@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import optax
 
-from rnnsent import evaluation, memory, model, notebook, readings, training
-from rnnsent.compare import between, record
-from rnnsent.compare.subjects import SOUND, Finished, Subject
+from rnnsent import evaluation, memory, model, notebook, predictions, readings, training
+from rnnsent.compare import between, entrants, record
+from rnnsent.compare.subjects import Finished, Subject, sound
 from rnnsent.data import Reviews
 
 
@@ -33,13 +33,16 @@ def measure(
         titles = [subject.name for subject in subjects]
     titled = dict(zip((subject.name for subject in subjects), titles, strict=True))
     finished = [subject for subject in subjects if subject.finite()]
+    logits = {
+        s.name: {seed: one.test_logits_N for seed, one in s.finite().items()} for s in finished
+    }
     return record.Record(
         data=_source(reviews),
         origin=origin,
         entrants=tuple(_entrant(s, titled[s.name], reviews) for s in subjects),
         pairs=between.pairs(finished, reviews.test.label_N),
-        groups=between.groups(finished, reviews.test),
-        agreements=tuple(between.agreements(finished)),
+        groups=predictions.groups(logits, reviews.test),
+        agreements=tuple(predictions.agreements(logits)),
         sample=_sample(finished, titled, reviews),
         bag_of_words=bag_of_words,
     )
@@ -66,14 +69,14 @@ def _source(reviews: Reviews) -> record.Source:
     return record.Source(**(named | {"comparable": reviews.comparable}))
 
 
-def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
+def _entrant(subject: Subject, title: str, reviews: Reviews) -> entrants.Entrant:
     recipe, maxlen = subject.recipe, reviews.test.ids_NT.shape[1]
     layers = [
-        record.Layer(name=name, output=output, parameters=count)
+        entrants.Layer(name=name, output=output, parameters=count)
         for name, output, count in model.summary(subject.model, maxlen)
     ]
     trainings = [_training(one, subject, reviews) for one in subject.trained]
-    return record.Entrant(
+    return entrants.Entrant(
         name=recipe.name,
         title=title,
         shipped=recipe.shipped,
@@ -88,9 +91,9 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> record.Entrant:
     )
 
 
-def _training(trained: Finished, subject: Subject, reviews: Reviews) -> record.Training:
+def _training(trained: Finished, subject: Subject, reviews: Reviews) -> entrants.Training:
     lost = trained.diverged is not None
-    return record.Training(
+    return entrants.Training(
         seed=trained.seed,
         epochs=tuple(map(_finite_epoch, trained.epochs)),
         seconds=trained.seconds,
@@ -99,18 +102,18 @@ def _training(trained: Finished, subject: Subject, reviews: Reviews) -> record.T
     )
 
 
-def _finite_epoch(epoch: record.Epoch) -> record.Epoch:
+def _finite_epoch(epoch: entrants.Epoch) -> entrants.Epoch:
     loss, accuracy = (
         None if value is None or not math.isfinite(value) else float(value)
         for value in (epoch.loss, epoch.accuracy)
     )
-    return record.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
+    return entrants.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
 
 
-def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> record.Measured:
+def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> entrants.Measured:
     train, test = reviews.train, reviews.test
     fresh = training.create_state(subject.model, optax.identity(), trained.seed).params
-    return record.Measured(
+    return entrants.Measured(
         train_accuracy=evaluation.accuracy(trained.train_logits_N, train.label_N),
         test_accuracy=evaluation.accuracy(trained.test_logits_N, test.label_N),
         train_loss=evaluation.log_loss(trained.train_logits_N, train.label_N),
@@ -123,8 +126,8 @@ def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> record.M
 
 
 def _summary(
-    subject: Subject, trainings: Sequence[record.Training], label_N: np.ndarray
-) -> record.Summary | None:
+    subject: Subject, trainings: Sequence[entrants.Training], label_N: np.ndarray
+) -> entrants.Summary | None:
     finished = [one for one in trainings if one.measured is not None]
     if not finished:
         return None
@@ -132,7 +135,7 @@ def _summary(
     first, *_ = subject.finite().values()
     names = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
     first_fits = [m.first_fit_accuracy for m in measured if m.first_fit_accuracy is not None]
-    return record.Summary(
+    return entrants.Summary(
         **{name: evaluation.spread([getattr(m, name) for m in measured]) for name in names},
         first_fit_accuracy=evaluation.spread(first_fits) if first_fits else None,
         interval=evaluation.bootstrap_interval(evaluation.correct(first.test_logits_N, label_N)),
@@ -160,8 +163,8 @@ def _sample(
 
 
 def _shown(subjects: Sequence[Subject]) -> list[tuple[Subject, int]]:
-    """At most two recipes, the sound ones first, and of both the first seed they share if any."""
-    chosen = sorted(subjects, key=lambda s: not (s.recipe.shipped and s.name in SOUND))[:2]
+    """The two sound recipes or else the first two, and of both the first seed they share if any."""
+    chosen = sound(subjects) or subjects[:2]
     common = set.intersection(*(set(subject.finite()) for subject in chosen))
     return [
         (subject, next((s for s in subject.finite() if s in common), next(iter(subject.finite()))))

@@ -1,27 +1,18 @@
-"""What a comparison measured, as data: all that its pages need, so that they can be drawn anew.
-
-Accuracies and probabilities are shares in [0, 1], losses are in nats, times in seconds. A figure
-that is no finite number is None.
-"""
+"""What a comparison measured, as data: all that its pages need, so that they can be drawn anew."""
 
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
+from rnnsent.compare.entrants import Entrant, Part
 from rnnsent.errors import UserError
-from rnnsent.evaluation import Calibration, Spread
-from rnnsent.memory import MemoryCurves
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Review
 
 NAME = "record.json"
 """The record's file in a run folder."""
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Common to all parts of a record: they do not change, and a file may hold nothing else."""
 
 
 class Source(Part, frozen=True, kw_only=True):
@@ -80,145 +71,6 @@ class Origin(Part, frozen=True, kw_only=True):
     parts: tuple[str, ...] = ()
 
 
-class Layer(Part, frozen=True, kw_only=True):
-    """A row of a model's summary."""
-
-    name: str
-    output: str
-    parameters: int
-
-
-class Epoch(Part, frozen=True, kw_only=True):
-    """A pass over the training reviews, dropout on."""
-
-    loss: float | None
-    accuracy: float | None
-    seconds: float
-
-
-class Measured(Part, frozen=True, kw_only=True):
-    """What a finished training has come to, dropout off.
-
-    Attributes:
-      train_accuracy: on the training reviews.
-      test_accuracy: on the test reviews.
-      train_loss: mean cross-entropy of the training reviews.
-      test_loss: of the test reviews.
-      first_fit_accuracy: on the test reviews after the first fit, where there were several.
-      calibration: on the test reviews.
-      fresh: gradients before training.
-      trained: gradients after it.
-    """
-
-    train_accuracy: float
-    test_accuracy: float
-    train_loss: float
-    test_loss: float
-    first_fit_accuracy: float | None
-    calibration: Calibration
-    fresh: MemoryCurves
-    trained: MemoryCurves
-
-
-class Training(Part, frozen=True, kw_only=True):
-    """One seed of a recipe.
-
-    Attributes:
-      seed: everything random follows from it.
-      epochs: of all fits; where it diverged, up to there.
-      seconds: of the training in all, compilation included.
-      diverged: the epoch in which loss or logits ceased to be finite, if they did.
-      measured: None where it diverged.
-    """
-
-    seed: int
-    epochs: Annotated[tuple[Epoch, ...], msgspec.Meta(min_length=1)]
-    seconds: float
-    diverged: int | None = None
-    measured: Measured | None = None
-
-    def __post_init__(self) -> None:
-        if (self.diverged is None) == (self.measured is None):
-            raise ValueError("a training has either diverged or figures")
-
-    @property
-    def results(self) -> Measured:
-        """What was measured of one that did not diverge; ``ValueError`` for another."""
-        if self.measured is None:
-            raise ValueError(f"seed {self.seed} diverged, so nothing was measured")
-        return self.measured
-
-
-class Summary(Part, frozen=True, kw_only=True):
-    """A recipe's finished trainings taken together.
-
-    Attributes:
-      train_accuracy: over seeds, and likewise the next ones.
-      test_accuracy: see :class:`Measured`.
-      train_loss: likewise.
-      test_loss: likewise.
-      first_fit_accuracy: None where there was one fit only.
-      interval: of the first seed's accuracy over reviews, 95%.
-      epoch_seconds: mean, without each training's first epoch if there are others.
-      seconds: of a training, mean.
-    """
-
-    train_accuracy: Spread
-    test_accuracy: Spread
-    train_loss: Spread
-    test_loss: Spread
-    first_fit_accuracy: Spread | None
-    interval: tuple[float, float]
-    epoch_seconds: float
-    seconds: float
-
-
-class Entrant(Part, frozen=True, kw_only=True):
-    """A recipe and what came of it.
-
-    Attributes:
-      name: of the recipe.
-      title: what tables call it.
-      shipped: whether it is the shipped recipe of that name, nothing changed.
-      cell: name of the recurrent cell.
-      epochs: of one fit.
-      fits: one after the other.
-      fields: everything else that the recipe says, by name.
-      layers: of the model.
-      parameters: of the model, in all.
-      trainings: one per seed, in the order asked for.
-      summary: None where all of them diverged.
-    """
-
-    name: str
-    title: str
-    shipped: bool
-    cell: str
-    epochs: int
-    fits: int
-    fields: dict[str, Any]
-    layers: tuple[Layer, ...]
-    parameters: int
-    trainings: tuple[Training, ...]
-    summary: Summary | None
-
-    def __post_init__(self) -> None:
-        if bool(self.finished) != (self.summary is not None):
-            raise ValueError(f"{self.name} has a summary just where a training has finished")
-
-    @property
-    def results(self) -> Summary:
-        """The summary of one that has finished; ``ValueError`` for another."""
-        if self.summary is None:
-            raise ValueError(f"every training of {self.name} diverged")
-        return self.summary
-
-    @property
-    def finished(self) -> list[Training]:
-        """The trainings that did not diverge."""
-        return [training for training in self.trainings if training.measured is not None]
-
-
 class Test(Part, frozen=True, kw_only=True):
     """McNemar's exact test of two trainings of one seed on the test reviews.
 
@@ -259,32 +111,6 @@ class Pair(Part, frozen=True, kw_only=True):
         return sum(test.corrected < level for test in self.tests)
 
 
-class Group(Part, frozen=True, kw_only=True):
-    """Some of the test reviews: how many, and each recipe's mean accuracy on them, by name."""
-
-    name: str
-    reviews: int
-    accuracy: dict[str, float]
-
-
-class Agreed(Part, frozen=True, kw_only=True):
-    """How often two sets of predictions say the same.
-
-    Attributes:
-      first: name of a recipe.
-      second: of the other, seed by seed; the same where it is two seeds of one.
-      pairs: of trainings.
-      share: of the test reviews with the same prediction, mean.
-      kappa: Cohen's, mean; None where every pair says one thing of all.
-    """
-
-    first: str
-    second: str
-    pairs: int
-    share: float
-    kappa: float | None
-
-
 class Sample(Part, frozen=True, kw_only=True):
     """The reviews looked at one by one.
 
@@ -296,7 +122,7 @@ class Sample(Part, frozen=True, kw_only=True):
     shown: Annotated[tuple[tuple[str, int], ...], msgspec.Meta(min_length=1, max_length=2)]
     reviews: tuple[Review, ...]
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         for review in self.reviews:
             if len(review.readings) != len(self.shown):
                 raise ValueError(f"review {review.number} needs a reading of each model shown")
@@ -330,7 +156,7 @@ class Record(Part, frozen=True, kw_only=True):
     sample: Sample
     bag_of_words: float | None = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         names = [entrant.name for entrant in self.entrants]
         titles = {entrant.title for entrant in self.entrants}
         if len(set(names)) != len(names) or len(titles) != len(names) or not self.finished:
@@ -361,16 +187,6 @@ class Record(Part, frozen=True, kw_only=True):
         """Two recipes in this order, if they were paired in it."""
         found = [pair for pair in self.pairs if (pair.first, pair.second) == (first, second)]
         return found[0] if found else None
-
-
-def diverged(entrants: Sequence[Entrant]) -> list[str]:
-    """Which trainings diverged, and in which epoch, each as a line of text."""
-    return [
-        f"{entrant.title} seed {training.seed} diverged in epoch {training.diverged}"
-        for entrant in entrants
-        for training in entrant.trainings
-        if training.diverged is not None
-    ]
 
 
 def write(record: Record, folder: pathlib.Path) -> pathlib.Path:

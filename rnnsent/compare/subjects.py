@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from rnnsent import runs
-from rnnsent.compare import record
+from rnnsent.compare import entrants
 from rnnsent.data import Reviews
-from rnnsent.model import SentimentClassifier
-from rnnsent.recipes import Recipe
+from rnnsent.model import SentimentClassifier, still
+from rnnsent.recipes import SHIPPED, Recipe
 
 SOUND = ("sound-simple-rnn", "sound-lstm")
-"""Recipes that are paired with each other, and shown first, where both are there."""
+"""Recipes that are paired with each other and shown, as shipped or with the same changes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Finished:
     """
 
     seed: int
-    epochs: Sequence[record.Epoch]
+    epochs: Sequence[entrants.Epoch]
     seconds: float
     diverged: int | None = None
     train_logits_N: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
@@ -51,10 +51,8 @@ class Subject:
 
     @property
     def still(self) -> SentimentClassifier:
-        """The model without what acts in training or before: recipes then share programs."""
-        return self.model.clone(
-            dropout=0.0, recurrent_dropout=0.0, recurrent_init="own", recurrent_gain=1.0
-        )
+        """The model as it is measured."""
+        return still(self.model)
 
     @property
     def name(self) -> str:
@@ -63,6 +61,20 @@ class Subject:
     def finite(self) -> dict[int, Finished]:
         """By seed, the trainings that did not diverge."""
         return {one.seed: one for one in self.trained if one.diverged is None}
+
+
+def sound(subjects: Sequence[Subject]) -> tuple[Subject, Subject] | None:
+    """The two of ``SOUND``, or what the same changes made of them; the first such two."""
+    simple, lstm = ([s for s in subjects if s.recipe.base == name] for name in SOUND)
+    alike = ((a, b) for a in simple for b in lstm if _changed_alike(a.recipe, b.recipe))
+    return next(alike, None)
+
+
+def _changed_alike(*both: Recipe) -> bool:
+    """Whether the same changes make these two of their bases."""
+    new = zip(*(one.fields().values() for one in both), strict=True)
+    old = zip(*(SHIPPED[one.base].fields().values() for one in both), strict=True)
+    return all(a == b or (a, b) == was for (a, b), was in zip(new, old, strict=True))
 
 
 def finished(
@@ -89,7 +101,7 @@ def finished(
 
 def _finished(trained: runs.Trained) -> Finished:
     epochs = [
-        record.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
+        entrants.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
         for one in trained.history
     ]
     result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)

@@ -1,6 +1,5 @@
 """The claims' report, drawn from their record; nothing is measured here."""
 
-import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -18,13 +17,10 @@ from rnnsent.claims.criteria import (
 )
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.comparison import SIGNIFICANCE, Shares
-from rnnsent.readings import Review
-from rnnsent.report import cards, insides, page
+from rnnsent.report import images, insides, page, reviews
 from rnnsent.report.blocks import (
     Block,
-    Cards,
     Code,
-    Figure,
     Heading,
     Note,
     Paragraph,
@@ -32,7 +28,7 @@ from rnnsent.report.blocks import (
     Table,
     Text,
 )
-from rnnsent.report.numbers import percent, plus_minus
+from rnnsent.report.numbers import percent
 
 TITLE = "The notebook's claims, measured"
 
@@ -48,11 +44,7 @@ RULE = (
 
 def write(record: Record, folder: pathlib.Path) -> list[Block]:
     """Draws ``report.md``, ``report.html`` and the figures into ``folder``; returns the blocks."""
-    images = insides.draw(record)
-    report = [
-        dataclasses.replace(block, png=images[block.path]) if isinstance(block, Figure) else block
-        for block in blocks(record)
-    ]
+    report = images.placed(blocks(record), insides.draw(record))
     page.write(report, folder, TITLE)
     return report
 
@@ -67,25 +59,20 @@ def blocks(record: Record) -> list[Block]:
         Note(RULE),
         Heading(2, "What was trained"),
         trainings(record),
-        Figure(insides.path("accuracy"), "accuracy of every seed"),
-        Figure(insides.path("curves"), "training loss and accuracy by epoch"),
+        images.figure("accuracy"),
+        images.figure("curves"),
         Heading(2, "The cell and the recipe"),
         *split(record),
         *(block for claim in record.claims for block in _claim(claim)),
         *_insides(record),
-        *_all_reviews(record),
+        *_reviews(record),
         Heading(2, "The notebook's twenty reviews"),
         Paragraph(
             "Chosen by the notebook's rule; read by the trainings whose test accuracy is nearest "
-            f"to the notebook's: {' and '.join(record.chosen)}."
+            f"to the notebook's: {' and '.join(record.chosen)}; ✗ marks a wrong prediction, ! an "
+            "unknown word."
         ),
-        Cards(
-            [
-                cards.card(r.number, r.name, r.truth, r.words, r.readings, r.printed)
-                for r in record.reviews
-            ],
-            [_twenty(record.reviews)],
-        ),
+        reviews.single(record.reviews),
     ]
 
 
@@ -226,70 +213,21 @@ def _insides(record: Record) -> list[Block]:
             f"The changed reviews are the first {measure.CHANGED:,} test reviews at most, the "
             f"curves the first {measure.READ:,}, the gradients the first {memory.REVIEWS:,}."
         ),
-        Figure(insides.path("last"), "accuracy and steadiness with the last words only"),
-        Figure(insides.path("replaced"), "accuracy and steadiness with the first words replaced"),
-        Figure(insides.path("turns"), "how often the predicted side still changes near the end"),
+        images.figure("last"),
+        images.figure("replaced"),
+        images.figure("turns"),
         insides.flips(record.rows),
         Paragraph(
             "Gradients of the logit by words before the end, means over seeds: in the table median "
             "and mean over reviews, in the figure median and quartiles, untrained dashed."
         ),
-        insides.gradients(insides.curves(record.rows)),
-        Figure(insides.path("memory"), "gradient by distance from the end"),
+        images.gradients(insides.curves(record.rows)),
+        images.figure("memory"),
     ]
 
 
-def _all_reviews(record: Record) -> Iterator[Block]:
-    rows = list(record.rows.values())
+def _reviews(record: Record) -> Iterator[Block]:
+    titles = {name: row.title for name, row in record.rows.items()}
+    calibration = {row.title: row.calibration for row in record.rows.values()}
     yield Heading(2, f"All test reviews: {record.test_title}")
-    yield Table(
-        ("model", "expected calibration error (10 bins)", "Brier score"),
-        [
-            (
-                row.title,
-                *(plus_minus([getattr(c, n) for c in row.calibration]) for n in ("ece", "brier")),
-            )
-            for row in rows
-        ],
-    )
-    yield Figure(insides.path("reliability"), "reliability curve of every seed")
-    for name, parts in rows[0].groups.items():
-        yield Table(
-            (name, "reviews", *(f"{row.title}, accuracy" for row in rows)),
-            [
-                (
-                    part.name,
-                    f"{part.reviews:,}",
-                    *(percent(r.groups[name][i].accuracy) for r in rows),
-                )
-                for i, part in enumerate(parts)
-            ],
-        )
-    if record.agreement:
-        body = [
-            (a.of, str(a.pairs), percent(a.share), "–" if a.kappa is None else f"{a.kappa:.3f}")
-            for a in record.agreement
-        ]
-        yield Table(("predictions of", "pairs", "same side", "Cohen's kappa"), body)
-
-
-def _twenty(reviews: Sequence[Review]) -> Table:
-    """The predictions, where there are no cards."""
-    titles = [one.title for one in reviews[0].readings]
-    rows = [
-        (
-            str(review.number),
-            review.name,
-            _side(review.truth),
-            *(f"{_side(one.label)} ({one.probability:.2f})" for one in review.readings),
-            *(_side(review.printed.get(title)) for title in titles),
-        )
-        for review in reviews
-    ]
-    printed = (f"notebook's {title}" for title in titles)
-    head = ("#", "review", "truth", *(f"{title} (p)" for title in titles), *printed)
-    return Table(head, rows, "rl" + "l" * (len(head) - 2))
-
-
-def _side(label: int | None) -> str:
-    return {None: "–", 0: "negative", 1: "positive"}[label]
+    yield from reviews.every(titles, calibration, record.groups, record.agreements)

@@ -1,19 +1,18 @@
 """A comparison's report, drawn from its record; nothing is measured here."""
 
-import dataclasses
 import itertools
 import pathlib
 from collections.abc import Iterator
 
 from rnnsent import notebook
-from rnnsent.compare import record as records
-from rnnsent.compare.record import Entrant, Record
+from rnnsent.compare.entrants import Entrant, diverged
+from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
+from rnnsent.evaluation import Calibration
 from rnnsent.report import gradients, images, page, reviews, story
 from rnnsent.report.blocks import (
     Block,
     Code,
-    Figure,
     Heading,
     Note,
     Paragraph,
@@ -37,13 +36,26 @@ def write(record: Record, folder: pathlib.Path) -> list[Block]:
     Raises:
       UserError: if the folder cannot be written to.
     """
-    drawn = images.draw(record)
-    report = [
-        dataclasses.replace(block, png=drawn[block.path]) if isinstance(block, Figure) else block
-        for block in blocks(record)
-    ]
+    report = images.placed(blocks(record), _drawn(record))
     page.write(report, folder, title(record))
     return report
+
+
+def _drawn(record: Record) -> dict[str, bytes]:
+    """All figures as PNG, by name."""
+    told = {e.title: p for e in record.finished if (p := story.printed(record, e)) is not None}
+    trained = images.trainings(
+        {e.title: [t.measured.test_accuracy for t in e.finished] for e in record.finished},
+        told,
+        {e.title: [t.epochs for t in e.finished] for e in record.finished},
+        _calibration(record),
+        record.data.test_title,
+    )
+    return trained | {"memory": images.memory(gradients.curves(record), record.data.title)}
+
+
+def _calibration(record: Record) -> dict[str, list[Calibration]]:
+    return {e.title: [t.measured.calibration for t in e.finished] for e in record.finished}
 
 
 def title(record: Record) -> str:
@@ -69,12 +81,12 @@ def blocks(record: Record) -> list[Block]:
         *_accuracy(record),
         *_differences(record),
         *_paired(record),
-        *reviews.every(record),
+        *_reviews(record),
         *gradients.look(record),
         *gradients.remarks(record),
         Heading(2, "The layers"),
         *_layers(record),
-        *reviews.twenty(record),
+        *_single_reviews(record),
     ]
 
 
@@ -96,7 +108,7 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
-    if lost := records.diverged(record.entrants):
+    if lost := diverged(record.entrants):
         yield Paragraph([Strong("Left out of all that follows:"), f" {'; '.join(lost)}."])
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "
@@ -245,6 +257,28 @@ def _paired(record: Record) -> Iterator[Block]:
     ]
     head = ("one against another", "points", "seed", "only one right", "only the other", "p")
     yield Table(head, rows)
+
+
+def _reviews(record: Record) -> Iterator[Block]:
+    """All test reviews."""
+    titles = {entrant.name: entrant.title for entrant in record.finished}
+    yield Heading(2, f"All test reviews: {record.data.test_title}")
+    yield from reviews.every(titles, _calibration(record), record.groups, record.agreements)
+
+
+def _single_reviews(record: Record) -> Iterator[Block]:
+    """Some of them as two of the recipes read them."""
+    sample = record.sample
+    if not sample.reviews:
+        return
+    shown = listed([f"{record.entrant(name).title} (seed {seed})" for name, seed in sample.shown])
+    yield Heading(2, f"{counted(len(sample.reviews), 'review').capitalize()}, read by {shown}")
+    yield Paragraph(
+        ["Chosen by the notebook's rule, ",
+         Code("RandomState(25).choice(rows, 20, replace=False)"),
+         "; ✗ marks a wrong prediction, ! an unknown word."]
+    )  # fmt: skip
+    yield reviews.single(sample.reviews)
 
 
 def _layers(record: Record) -> Iterator[Block]:

@@ -5,36 +5,34 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from rnnsent import memory, notebook
-from rnnsent.compare.record import Entrant, Record
-from rnnsent.memory import Curve, MemoryCurves
+from rnnsent.compare.entrants import Entrant
+from rnnsent.compare.record import Record
+from rnnsent.memory import Curve
 from rnnsent.report import images, story
 from rnnsent.report.blocks import Block, Code, Heading, Paragraph, Table
-from rnnsent.report.images import curves
 
-DISTANCES = (0, 10, 20, 50, 100)
-"""Words before the end whose gradients are tabled."""
 FAR, NEAR = 50, 10
 """Words before the end whose gradients are set against the last words'."""
 
 
 def look(record: Record) -> Iterator[Block]:
-    found = curves(record)
-    longest = min(len(one.word.median) for seeds in found.values() for one in seeds)
+    """The gradients of all models, untrained and trained."""
     yield Heading(2, "How far back the models look")
     yield Paragraph(
         "The norm of the gradient of the logit with respect to what was read or kept, by words "
         f"before the end: over the first {memory.REVIEWS} test reviews, mean over seeds."
     )
-    at = [distance for distance in DISTANCES if distance < longest]
-    rows = [(name, *(_median_and_mean(seeds, d) for d in at)) for name, seeds in found.items()]
-    yield Table(("median (mean) of words before the end", *map(str, at)), rows)
+    yield images.gradients(curves(record))
     yield images.figure("memory")
 
 
-def _median_and_mean(seeds: Sequence[MemoryCurves], distance: int) -> str:
-    median = np.mean([one.word.median_D[distance] for one in seeds])
-    mean = np.mean([one.word.mean_D[distance] for one in seeds])
-    return f"{median:.2g} ({mean:.2g})"
+def curves(record: Record) -> images.Curves:
+    """By title, untrained and trained in turns: one per seed."""
+    return {
+        name: [getattr(training.measured, of) for training in entrant.finished]
+        for entrant in record.finished
+        for name, of in ((f"{entrant.title}, untrained", "fresh"), (entrant.title, "trained"))
+    }
 
 
 def remarks(record: Record) -> Iterator[Block]:

@@ -1,81 +1,78 @@
-"""What the test reviews say of the recipes of a comparison: all of them, and twenty one by one."""
+"""What models say of the test reviews: of all of them, and of twenty one by one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from rnnsent.compare.record import Record
+from rnnsent.evaluation import Calibration
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Reading, Review
 from rnnsent.report import cards, images
-from rnnsent.report.blocks import Block, Cards, Code, Heading, Items, Paragraph, Table
-from rnnsent.report.numbers import counted, listed, percent, plus_minus
+from rnnsent.report.blocks import Block, Cards, Heading, Items, Table
+from rnnsent.report.numbers import percent, plus_minus
 
 
-def every(record: Record) -> Iterator[Block]:
-    """All test reviews: calibration, accuracy by kind of review, agreement."""
-    yield Heading(2, f"All test reviews: {record.data.test_title}")
-    yield from _calibration(record)
-    yield from _groups(record)
-    yield from _agreement(record)
+def every(
+    titles: Mapping[str, str],
+    calibration: Mapping[str, Sequence[Calibration]],
+    groups: Mapping[str, Sequence[Group]],
+    agreements: Sequence[Agreed],
+) -> Iterator[Block]:
+    """All test reviews: calibration, accuracy by kind of review, agreement.
 
-
-def _calibration(record: Record) -> Iterator[Block]:
-    found = {e.title: [t.results.calibration for t in e.finished] for e in record.finished}
-    rows = [
-        (one, plus_minus([c.ece for c in seeds]), plus_minus([c.brier for c in seeds]))
-        for one, seeds in found.items()
-    ]
-    yield Table(("recipe", "expected calibration error", "Brier score"), rows)
+    Args:
+      titles: of the models, by name, in the order of the columns.
+      calibration: by title, per seed.
+      groups: by what the reviews are grouped by, accuracies by name.
+      agreements: of models with one another and of their seeds, by name.
+    """
+    yield _calibration(calibration)
     yield images.figure("reliability")
+    for kind, of in groups.items():
+        yield _grouped(kind, of, titles)
+    if agreements:
+        rows = [_agreed(one, titles) for one in agreements]
+        yield Table(("predictions of", "pairs", "same side", "Cohen's kappa"), rows)
 
 
-def _groups(record: Record) -> Iterator[Block]:
-    for kind, groups in record.groups.items():
-        rows = [
-            (
-                group.name,
-                f"{group.reviews:,}",
-                *(_accuracy_of(group.accuracy.get(e.name)) for e in record.finished),
-            )
-            for group in groups
-        ]
-        yield Table((kind, "reviews", *(e.title for e in record.finished)), rows)
+def _calibration(found: Mapping[str, Sequence[Calibration]]) -> Table:
+    rows = [
+        (title, plus_minus([c.ece for c in seeds]), plus_minus([c.brier for c in seeds]))
+        for title, seeds in found.items()
+    ]
+    return Table(("recipe", "expected calibration error", "Brier score"), rows)
+
+
+def _grouped(kind: str, groups: Sequence[Group], titles: Mapping[str, str]) -> Table:
+    rows = [
+        (
+            group.name,
+            f"{group.reviews:,}",
+            *(_accuracy_of(group.accuracy.get(name)) for name in titles),
+        )
+        for group in groups
+    ]
+    return Table((kind, "reviews", *titles.values()), rows)
 
 
 def _accuracy_of(share: float | None) -> str:
     return "–" if share is None else percent(share)
 
 
-def _agreement(record: Record) -> Iterator[Block]:
-    titles = {entrant.name: entrant.title for entrant in record.entrants}
-    rows = []
-    for one in record.agreements:
-        name = f"{titles[one.first]}, two seeds"
-        if one.first != one.second:
-            name = f"{titles[one.first]} and {titles[one.second]}, same seed"
-        kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
-        rows.append((name, str(one.pairs), percent(one.share), kappa))
-    if rows:
-        yield Table(("predictions of", "pairs", "same side", "Cohen's kappa"), rows)
+def _agreed(one: Agreed, titles: Mapping[str, str]) -> tuple[str, ...]:
+    name = f"{titles[one.first]}, two seeds"
+    if one.first != one.second:
+        name = f"{titles[one.first]} and {titles[one.second]}, same seed"
+    kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
+    return name, str(one.pairs), percent(one.share), kappa
 
 
-def twenty(record: Record) -> Iterator[Block]:
-    """Single reviews as two of the recipes read them."""
-    sample = record.sample
-    if not sample.reviews:
-        return
-    titles = {entrant.name: entrant.title for entrant in record.entrants}
-    shown = listed([f"{titles[name]} (seed {seed})" for name, seed in sample.shown])
-    yield Heading(2, f"{counted(len(sample.reviews), 'review').capitalize()}, read by {shown}")
-    yield Paragraph(
-        ["Chosen by the notebook's rule, ",
-         Code("RandomState(25).choice(rows, 20, replace=False)"),
-         "; ✗ marks a wrong prediction, ! an unknown word."]
-    )  # fmt: skip
-    yield Cards(
-        [_card(review) for review in sample.reviews],
+def single(reviews: Sequence[Review]) -> Cards:
+    """Reviews as cards; where there are no colours, the predictions and the texts."""
+    return Cards(
+        [_card(review) for review in reviews],
         [
-            _predictions(sample.reviews),
+            _predictions(reviews),
             Heading(3, "The texts as the models saw them"),
-            Items([" ".join(review.words) for review in sample.reviews], numbered=True),
+            Items([" ".join(review.words) for review in reviews], numbered=True),
         ],
     )
 

@@ -1,7 +1,8 @@
 """The sentences a comparison opens with: each follows from the record by a rule, or is left out."""
 
 from rnnsent import notebook, reference
-from rnnsent.compare.record import Entrant, Pair, Record, Source
+from rnnsent.compare.entrants import Entrant
+from rnnsent.compare.record import Pair, Record, Source
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Spread
 from rnnsent.report.numbers import counted, listed, p_value, percent, points, short

@@ -30,6 +30,7 @@ from rnnsent.runs.reading import (
     restore,
     seed_folder,
     seeds,
+    trusted,
 )
 from rnnsent.runs.records import read_json, write_json
 from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
@@ -62,5 +63,6 @@ __all__ = [
     "seeds",
     "seeds_together",
     "train",
+    "trusted",
     "write_json",
 ]

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import sys
 import zipfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,28 @@ def readable(run: pathlib.Path) -> list[Training]:
     return left
 
 
+def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Training]:
+    """The trainings that are read without running a module of others; a line names the rest.
+
+    Args:
+      found: in a run's folder.
+      cells: that may be imported, as ``module:Class``, besides the shipped ones.
+
+    Raises:
+      UserError: if there is none.
+    """
+    left = [one for one in found if _trusted(one, cells)]
+    others = {one.title: one.recipe.cell for one in found if not _trusted(one, cells)}
+    if found and not left:
+        _check_trusted(found[0], cells)
+    if others:
+        console.say(
+            f"Left out: {', '.join(others)}, for reading a cell that is no part of rnnsent runs "
+            f"its module. If you trust it, add --cell {' '.join(dict.fromkeys(others.values()))}"
+        )
+    return left
+
+
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
     config = records.read_json(folder / "config.json", Config)
@@ -188,9 +210,14 @@ def restore(
 def _check_trusted(training: Training, cells: Collection[str]) -> None:
     """A run may come from anyone: only what the user named, or has imported already, is run."""
     cell = training.recipe.cell
-    module, colon, _ = cell.partition(":")
-    if colon and cell not in cells and module not in sys.modules:
+    if not _trusted(training, cells):
         raise UserError(
             f"{training.folder} was trained with the cell {cell!r}, which is no part of rnnsent: "
             f"reading it runs that module. If you trust it, add --cell {cell}"
         )
+
+
+def _trusted(training: Training, cells: Collection[str]) -> bool:
+    cell = training.recipe.cell
+    module, colon, _ = cell.partition(":")
+    return not colon or cell in cells or module in sys.modules

@@ -1,3 +1,5 @@
+import msgspec
+
 from rnnsent import notebook, recipes
 from rnnsent.claims.conditions import BASES, CONDITIONS, planned
 
@@ -45,6 +47,13 @@ def test_guests_stand_beside_and_none_is_trained_twice():
     plan = planned(SHIPPED, [guest, recipes.SHIPPED["notebook-lstm"]])
     assert list(plan) == [*CONDITIONS, guest.name]
     assert plan[guest.name].printed is None
+
+
+def test_a_guest_takes_no_conditions_name_or_title():
+    guests = [msgspec.structs.replace(SHIPPED[1], name=name, clip=1.0) for name in ("lstm", "LSTM")]
+    plan = planned(SHIPPED, guests)
+    assert plan["lstm"].recipe == SHIPPED[1] and plan["recipe lstm"].recipe == guests[0]
+    assert [one.title for one in plan.values()][-2:] == ["recipe lstm", "recipe LSTM"]
 
 
 def test_what_the_notebook_printed_is_said_of_its_recipes_only():

@@ -3,9 +3,10 @@
 import msgspec
 import numpy as np
 
-from rnnsent.compare import record
+from rnnsent.compare import entrants, record
 from rnnsent.evaluation import Calibration, spread
 from rnnsent.memory import Curve, MemoryCurves
+from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Reading, Review
 
 ACCURACY = {
@@ -57,12 +58,12 @@ def curves(length: int = 24) -> MemoryCurves:
     return MemoryCurves(curve, {"h 1": curve, "h 2": curve})
 
 
-def training(seed: int, accuracy: float, epochs: int, fits: int) -> record.Training:
+def training(seed: int, accuracy: float, epochs: int, fits: int) -> entrants.Training:
     passes = [
-        record.Epoch(loss=0.7 - 0.01 * i, accuracy=0.5 + 0.01 * i, seconds=2.0 + (i == 0))
+        entrants.Epoch(loss=0.7 - 0.01 * i, accuracy=0.5 + 0.01 * i, seconds=2.0 + (i == 0))
         for i in range(epochs * fits)
     ]
-    measured = record.Measured(
+    measured = entrants.Measured(
         train_accuracy=accuracy + 0.02,
         test_accuracy=accuracy,
         train_loss=0.3,
@@ -72,12 +73,12 @@ def training(seed: int, accuracy: float, epochs: int, fits: int) -> record.Train
         fresh=curves(),
         trained=curves(),
     )
-    return record.Training(seed=seed, epochs=tuple(passes), seconds=65.0, measured=measured)
+    return entrants.Training(seed=seed, epochs=tuple(passes), seconds=65.0, measured=measured)
 
 
-def lost(seed: int) -> record.Training:
-    passes = (record.Epoch(loss=None, accuracy=None, seconds=2.0),)
-    return record.Training(seed=seed, epochs=passes, seconds=2.0, diverged=1)
+def lost(seed: int) -> entrants.Training:
+    passes = (entrants.Epoch(loss=None, accuracy=None, seconds=2.0),)
+    return entrants.Training(seed=seed, epochs=passes, seconds=2.0, diverged=1)
 
 
 def entrant(
@@ -88,7 +89,7 @@ def entrant(
     lost_seeds=(),
     shipped=None,
     **changes,
-) -> record.Entrant:
+) -> entrants.Entrant:
     fits = changes.pop("fits", 2 if name == "notebook-simple-rnn" else 1)
     epochs = changes.pop("epochs", 10)
     done = [training(seed, a, epochs, fits) for seed, a in enumerate(accuracies)]
@@ -96,7 +97,7 @@ def entrant(
     summary = None
     if done:
         kinds = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
-        summary = record.Summary(
+        summary = entrants.Summary(
             **{kind: spread([getattr(m, kind) for m in measured]) for kind in kinds},
             first_fit_accuracy=spread([m.first_fit_accuracy for m in measured])
             if fits > 1
@@ -106,7 +107,7 @@ def entrant(
             seconds=65.0,
         )
     fields = {"cell": name.split("-")[-1], "features": [128, 64], "clip": 0.0, "epochs": epochs}
-    return record.Entrant(
+    return entrants.Entrant(
         name=name,
         title=title or TITLES.get(name, name),
         shipped=name in TITLES if shipped is None else shipped,
@@ -115,8 +116,8 @@ def entrant(
         fits=fits,
         fields=fields | changes,
         layers=(
-            record.Layer(name="Embedding", output="(B, 132, 32)", parameters=160_000),
-            record.Layer(name=f"{name} 64 last", output="(B, 64)", parameters=12_352),
+            entrants.Layer(name="Embedding", output="(B, 132, 32)", parameters=160_000),
+            entrants.Layer(name=f"{name} 64 last", output="(B, 64)", parameters=12_352),
         ),
         parameters=172_352,
         trainings=(*done, *map(lost, lost_seeds)),
@@ -124,7 +125,7 @@ def entrant(
     )
 
 
-def pair(first: record.Entrant, second: record.Entrant, p: float = 0.2) -> record.Pair:
+def pair(first: entrants.Entrant, second: entrants.Entrant, p: float = 0.2) -> record.Pair:
     seeds = [a.seed for a in first.finished if a.seed in {b.seed for b in second.finished}]
     tests = [
         record.Test(seed=seed, only_first=900, only_second=1100, p_value=p / 2, corrected=p)
@@ -143,7 +144,7 @@ def review(number: int, titles, words=("a", "good", "film"), printed=None) -> Re
     return Review(number, f"test review {row:,}", 1, tuple(words), readings, printed or {})
 
 
-def of(*entrants: record.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=("a", "film")):
+def of(*entrants: entrants.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=("a", "film")):
     """A record of these recipes."""
     finished = [one for one in entrants if one.finished]
     by_name = {one.name: one for one in finished}
@@ -152,7 +153,7 @@ def of(*entrants: record.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=(
         pairs.append((by_name["sound-simple-rnn"], by_name["sound-lstm"]))
     shown = sorted(finished, key=lambda one: not one.name.startswith("sound"))[:2]
     said = {"SimpleRNN": 1, "LSTM": 0} if data.comparable else {}
-    group = record.Group(
+    group = Group(
         name="0 to 50 ids",
         reviews=1000,
         accuracy={one.name: one.summary.test_accuracy.mean for one in finished},
@@ -164,8 +165,7 @@ def of(*entrants: record.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=(
         pairs=tuple(pair(a, b, p) for a, b in pairs),
         groups={"true length": (group,), "padding": (group,), "unknown words": (group,)},
         agreements=tuple(
-            record.Agreed(first=a.name, second=b.name, pairs=1, share=0.8, kappa=0.6)
-            for a, b in pairs
+            Agreed(first=a.name, second=b.name, pairs=1, share=0.8, kappa=0.6) for a, b in pairs
         ),
         sample=record.Sample(
             shown=tuple((one.name, 0) for one in shown),

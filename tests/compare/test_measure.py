@@ -7,7 +7,7 @@ import pytest
 from compare import made
 
 from rnnsent import data, evaluation, inference, readings, recipes, runs, training
-from rnnsent.compare import measure, record, subjects
+from rnnsent.compare import entrants, measure, record, subjects
 from rnnsent.comparison import holm
 from rnnsent.data import PAD
 from rnnsent.model import SentimentClassifier
@@ -37,7 +37,7 @@ def trained(reviews, params):
             generator = np.random.default_rng(seed)
             sign_N = np.where(generator.random(len(split.label_N)) < share, 1, -1)
             logits.append((2.0 * sign_N * (2 * split.label_N - 1)).astype(np.float32))
-        epochs = [record.Epoch(loss=0.6, accuracy=0.7, seconds=s) for s in (9.0, 2.0, 4.0)]
+        epochs = [entrants.Epoch(loss=0.6, accuracy=0.7, seconds=s) for s in (9.0, 2.0, 4.0)]
         return subjects.Finished(seed, epochs, 15.0, None, *logits, first_fit, params)
 
     return make
@@ -50,7 +50,7 @@ def subject(name, trained, **changes):
     return subjects.Subject(msgspec.structs.replace(recipe, **changes), MODEL, trained)
 
 
-LOST = subjects.Finished(5, [record.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
+LOST = subjects.Finished(5, [entrants.Epoch(loss=float("nan"), accuracy=0.5, seconds=1.0)], 1.0, 1)
 
 
 def measured(compared, reviews, **options):
@@ -99,6 +99,25 @@ def test_pairs_are_tested_by_seed_and_corrected_together(reviews, trained):
     means = [found.entrant(name).summary.test_accuracy.mean for name in names[:2]]
     assert pair.difference == pytest.approx(means[1] - means[0])
     assert found.sample.shown == (("sound-simple-rnn", 0), ("sound-lstm", 0))
+
+
+@pytest.mark.parametrize("seconds", [{"epochs": 2, "clip": 0.5}, {"epochs": 2}])
+def test_the_sound_ones_are_a_pair_where_the_same_is_changed_in_both(reviews, trained, seconds):
+    def changed(name, fields):
+        recipe = recipes.changed(recipes.SHIPPED[name], fields)
+        return subjects.Subject(recipe, MODEL, [trained(0, 0.7)])
+
+    first = {"epochs": 2, "clip": 0.5}
+    compared = [
+        subject("a", [trained(0, 0.6)]),
+        changed("sound-simple-rnn", first),
+        changed("sound-lstm", seconds),
+    ]
+    found, both = measured(compared, reviews), tuple(one.name for one in compared[1:])
+    alike = seconds == first
+    assert ((found.pairs[-1].first, found.pairs[-1].second) == both) == alike
+    assert len(found.pairs) == 2 + alike
+    assert (tuple(name for name, _ in found.sample.shown) == both) == alike
 
 
 def test_recipes_without_a_seed_in_common_are_not_paired(reviews, trained):

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from compare import made
 
-from rnnsent.compare import record
+from rnnsent.compare import entrants, record
 from rnnsent.errors import UserError
 
 
@@ -76,7 +76,7 @@ def test_without_a_finished_training_there_is_no_record():
 
 def test_what_diverged_is_named():
     held = made.of(made.entrant("a", [0.5], lost_seeds=(1, 2)), made.entrant("b", [0.5]))
-    assert record.diverged(held.entrants) == [
+    assert entrants.diverged(held.entrants) == [
         "a seed 1 diverged in epoch 1",
         "a seed 2 diverged in epoch 1",
     ]

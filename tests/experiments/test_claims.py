@@ -3,10 +3,11 @@
 import json
 import shutil
 
+import claims_world
 import pytest
 from scripts import refused, run
 
-from rnnsent import notebook
+from rnnsent import locks, notebook
 from rnnsent.claims import record as records
 from rnnsent.claims.conditions import CONDITIONS
 from rnnsent.claims.criteria import verdict
@@ -95,3 +96,17 @@ def test_what_is_finished_is_not_done_again(finished):
 def test_mistakes_are_one_line(options, words, tmp_path, monkeypatch, capsys):
     said = refused(f"experiments.claims {options}", tmp_path, monkeypatch, capsys)
     assert words in said and said.count("\n") == 1
+
+
+def test_a_recipe_that_cannot_be_trained_is_refused_before_any_is(tmp_path, monkeypatch, capsys):
+    (tmp_path / "my.toml").write_text('cell = "guests:MinimalCell"\nrecurrent_dropout = 0.1\n')
+    command = f"experiments.claims {' '.join(OPTIONS)} --recipes my.toml --run run"
+    assert "recurrent" in refused(command, tmp_path, monkeypatch, capsys)
+    assert not list((tmp_path / "run").glob("*/seed-*"))
+
+
+def test_pages_are_not_drawn_where_another_process_works(tmp_path, monkeypatch, capsys):
+    records.write(tmp_path, claims_world.record(claims_world.results(claims_world.AS_MEASURED)))
+    with locks.alone(tmp_path):
+        said = refused(f"experiments.claims --redraw {tmp_path}", tmp_path, monkeypatch, capsys)
+    assert "Another process" in said and not list(tmp_path.rglob("report.*"))

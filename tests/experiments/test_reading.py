@@ -86,6 +86,26 @@ def test_evaluate_measures_the_checkpoints_again(folder, printed):
         assert now == then
 
 
+@pytest.mark.parametrize("command", [(evaluate, "run"), (predict, "good film", "--run", "run")])
+def test_what_needs_a_cell_that_was_not_named_is_left_out(folder, printed, capsys, command):
+    whole = [line.split() for line in printed(*command, *CELL).splitlines()]
+    sys.modules.pop("guest_of_scripts", None)
+    script, *arguments = command
+    config.cli(script.main, getattr(script, "Options", config.RunOptions), arguments)
+    out, err = capsys.readouterr()
+    assert "first" in out and "second" not in out and "guest_of_scripts" not in sys.modules
+    assert all(line.split() in whole for line in out.splitlines() if "first" in line)
+    assert err.startswith("Left out: second,") and err.endswith(f"add --cell {SECOND.cell}\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["evaluate run", "predict film --run run"])
+def test_where_every_cell_has_to_be_named_nothing_is_read(folder, monkeypatch, capsys, command):
+    shutil.rmtree(folder / "first")
+    said = refused(f"experiments.{command}", folder.parent, monkeypatch, capsys)
+    assert f"add --cell {SECOND.cell}" in said and "guest_of_scripts" not in sys.modules
+
+
 def test_inspect_says_what_predict_says(folder, printed):
     text = printed(predict, "a good film", "--run", folder, *CELL)
     options = ("--text", "a good film", "--seed", "1", "--out", "mine.html", *CELL)
@@ -109,8 +129,6 @@ def test_one_recipe_alone_can_be_inspected(folder, printed):
 @pytest.mark.parametrize(
     "command, message",
     [
-        ("evaluate run", "add --cell guest_of_scripts:Guest"),
-        ("predict film --run run", "add --cell guest_of_scripts:Guest"),
         ("inspect run --review 1", "add --cell guest_of_scripts:Guest"),
         ("inspect run --review 256 --recipes first", "0 to 255"),
         (

@@ -1,0 +1,152 @@
+"""What a comparison measured of each recipe, as data.
+
+Accuracies and probabilities are shares in [0, 1], losses are in nats, times in seconds. A figure
+that is no finite number is None.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from rnnsent.evaluation import Calibration, Spread
+from rnnsent.memory import MemoryCurves
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common to all parts of a record: they do not change, and a file may hold nothing else."""
+
+
+class Layer(Part, frozen=True, kw_only=True):
+    """A row of a model's summary."""
+
+    name: str
+    output: str
+    parameters: int
+
+
+class Epoch(Part, frozen=True, kw_only=True):
+    """A pass over the training reviews, dropout on."""
+
+    loss: float | None
+    accuracy: float | None
+    seconds: float
+
+
+class Measured(Part, frozen=True, kw_only=True):
+    """What a finished training has come to, dropout off.
+
+    Attributes:
+      train_accuracy: on the training reviews.
+      test_accuracy: on the test reviews.
+      train_loss: mean cross-entropy of the training reviews.
+      test_loss: of the test reviews.
+      first_fit_accuracy: on the test reviews after the first fit, where there were several.
+      calibration: on the test reviews.
+      fresh: gradients before training.
+      trained: gradients after it.
+    """
+
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float
+    test_loss: float
+    first_fit_accuracy: float | None
+    calibration: Calibration
+    fresh: MemoryCurves
+    trained: MemoryCurves
+
+
+class Training(Part, frozen=True, kw_only=True):
+    """One seed of a recipe.
+
+    Attributes:
+      seed: everything random follows from it.
+      epochs: of all fits; where it diverged, up to there.
+      seconds: of the training in all, compilation included.
+      diverged: the epoch in which loss or logits ceased to be finite, if they did.
+      measured: None where it diverged.
+    """
+
+    seed: int
+    epochs: Annotated[tuple[Epoch, ...], msgspec.Meta(min_length=1)]
+    seconds: float
+    diverged: int | None = None
+    measured: Measured | None = None
+
+    def __post_init__(self):
+        if (self.diverged is None) == (self.measured is None):
+            raise ValueError("a training has either diverged or figures")
+
+
+class Summary(Part, frozen=True, kw_only=True):
+    """A recipe's finished trainings taken together.
+
+    Attributes:
+      train_accuracy: over seeds, and likewise the next ones.
+      test_accuracy: see :class:`Measured`.
+      train_loss: likewise.
+      test_loss: likewise.
+      first_fit_accuracy: None where there was one fit only.
+      interval: of the first seed's accuracy over reviews, 95%.
+      epoch_seconds: mean, without each training's first epoch if there are others.
+      seconds: of a training, mean.
+    """
+
+    train_accuracy: Spread
+    test_accuracy: Spread
+    train_loss: Spread
+    test_loss: Spread
+    first_fit_accuracy: Spread | None
+    interval: tuple[float, float]
+    epoch_seconds: float
+    seconds: float
+
+
+class Entrant(Part, frozen=True, kw_only=True):
+    """A recipe and what came of it.
+
+    Attributes:
+      name: of the recipe.
+      title: what tables call it.
+      shipped: whether it is the shipped recipe of that name, nothing changed.
+      cell: name of the recurrent cell.
+      epochs: of one fit.
+      fits: one after the other.
+      fields: everything else that the recipe says, by name.
+      layers: of the model.
+      parameters: of the model, in all.
+      trainings: one per seed, in the order asked for.
+      summary: None where all of them diverged.
+    """
+
+    name: str
+    title: str
+    shipped: bool
+    cell: str
+    epochs: int
+    fits: int
+    fields: dict[str, Any]
+    layers: tuple[Layer, ...]
+    parameters: int
+    trainings: tuple[Training, ...]
+    summary: Summary | None
+
+    def __post_init__(self):
+        if bool(self.finished) != (self.summary is not None):
+            raise ValueError(f"{self.name} has a summary just where a training has finished")
+
+    @property
+    def finished(self) -> list[Training]:
+        """The trainings that did not diverge."""
+        return [training for training in self.trainings if training.measured is not None]
+
+
+def diverged(entrants: Sequence[Entrant]) -> list[str]:
+    """Which trainings diverged, and in which epoch, each as a line of text."""
+    return [
+        f"{entrant.title} seed {training.seed} diverged in epoch {training.diverged}"
+        for entrant in entrants
+        for training in entrant.trainings
+        if training.diverged is not None
+    ]
