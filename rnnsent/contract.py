@@ -3,6 +3,9 @@
 Every failure is one line that names the method and what was expected of it.
 """
 
+import pathlib
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,52 +27,70 @@ def check(model: SentimentClassifier) -> None:
     Raises:
       UserError: for the first promise that is broken.
     """
-    widths = (model.embedding_size, *model.features)
+    widths, options = (model.embedding_size, *model.features), dict(model.cell_options)
     for inputs, features in zip(widths, model.features, strict=False):
-        cells.create(model.cell, features, dict(model.cell_options))
-        if model.cell not in cells.CELLS:
-            check_cell(model.cell, dict(model.cell_options), inputs, features)
-    if model.recurrent_dropout and not cells.find(model.cell).drops_recurrence():
-        _refuse(
-            f"{model.cell}.step",
-            "has no argument h_BH that says where recurrent dropout acts; set recurrent_dropout to "
-            "0, or write step(self, params, carry, x_BE, h_BH)",
-        )
+        if model.cell in cells.CELLS:
+            cells.create(model.cell, features, options)
+        else:
+            dropped = model.recurrent_dropout > 0
+            check_cell(model.cell, options, inputs, features, recurrent_dropout=dropped)
 
 
-def check_cell(name: str, options: Mapping[str, Any], inputs: int, features: int) -> None:
+def check_cell(
+    name: str,
+    options: Mapping[str, Any],
+    inputs: int,
+    features: int,
+    *,
+    recurrent_dropout: bool = False,
+) -> None:
     """Checks one cell, ``inputs`` wide (E) and ``features`` wide (H); see :func:`check`."""
-    cell = cells.create(name, features, options)
+    cell = _called(name, cells.create, name, features, options)
     params = _parameters(name, cell, inputs)
     carry = _initial_carry(name, cell, inputs)
     x_BE = jax.random.normal(jax.random.key(1), (ROWS, inputs))
     _check_shapes(name, cell, params, carry, x_BE)
-    _check_purity(name, cell, params, carry, x_BE)
-    _check_rows(name, cell, params, carry, x_BE)
-    _check_padding(name, cell, params, carry, jnp.zeros_like(x_BE))
+    if recurrent_dropout:
+        _check_dropout(name, cell, carry)
+    later = _called(f"{name}.step", jax.jit(cell.advance), params, carry, x_BE)
+    for method, function in _functions(name, cell).items():
+        _check_purity(method, function, params, carry, x_BE)
+        _check_rows(method, function, params, later, x_BE[:, ::-1])
+        _check_padding(method, function, params, carry, jnp.zeros_like(x_BE))
 
 
 def _refuse(method: str, what: str) -> None:
     raise UserError(f"{method} {what}.")
 
 
-def _called(method: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def _called(method: str, function: Callable, *arguments: Any) -> Any:
     """What a user's method returns; its failure in one line."""
     try:
         return function(*arguments)
     except UserError:
         raise
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(f"{method} fails: {type(error).__name__}: {first}") from error
+    except (Exception, SystemExit) as error:
+        first = (str(error).strip().splitlines() or ["no message"])[0]
+        what = f"{method} fails{_place(method, error)}: {type(error).__name__}: {first}"
+        raise UserError(what) from error
+
+
+def _place(method: str, error: BaseException) -> str:
+    """Where in the user's own file an error arose; empty if it did not."""
+    source = getattr(sys.modules.get(method.partition(":")[0]), "__file__", None)
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_code.co_filename == source]
+    return f" in line {lines[-1]} of {pathlib.Path(source).name}" if lines else ""
 
 
 def _parameters(name: str, cell: cells.Cell, inputs: int) -> Params:
     """Fresh parameters as ``step`` gets them."""
     method, key = f"{name}.weights", jax.random.key(0)
     declare = jax.jit(lambda key: cell.init_with_output(key, inputs, method="declare"))
-    params, declared = _called(method, declare, key)
-    declared = declared.get("params", {})
+    params, variables = _called(method, declare, key)
+    if others := sorted(set(variables) - {"params"}):
+        _refuse(method, f"declares variables ({', '.join(others)}); only self.param is kept")
+    declared = variables.get("params", {})
     for path, leaf in jax.tree_util.tree_leaves_with_path(declared):
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             _refuse(
@@ -79,16 +100,29 @@ def _parameters(name: str, cell: cells.Cell, inputs: int) -> Params:
             )
     if declared and params is None:
         _refuse(method, "declares parameters and returns None; return what step needs of them")
+
+    def again(declared):
+        return cell.apply({"params": declared}, inputs, method="declare")
+
+    _check_purity(method, again, declared)
     return params
 
 
 def _initial_carry(name: str, cell: cells.Cell, inputs: int) -> Carry:
     method = f"{name}.initialize_carry"
-    carry = _called(method, cell.initialize_carry, None, (ROWS, inputs))
-    arrays = isinstance(carry, tuple) and carry and all(hasattr(a, "dtype") for a in carry)
-    if not arrays or any(a.ndim == 0 or len(a) != ROWS for a in carry):
-        _refuse(method, "must return a tuple of arrays with leading axis B, one row for each")
-    return tuple(map(jnp.asarray, carry))
+    carries = {}
+    for rows in (1, ROWS):
+        carry = carries[rows] = _called(method, cell.initialize_carry, None, (rows, inputs))
+        arrays = isinstance(carry, tuple) and carry and all(hasattr(a, "dtype") for a in carry)
+        if not arrays or any(a.ndim == 0 or len(a) != rows for a in carry):
+            _refuse(method, "must return a tuple of arrays with leading axis B, one row for each")
+    one, carry = (tuple(map(jnp.asarray, carry)) for carry in carries.values())
+    if _described(one) != _described(tuple(a[:1] for a in carry)) or not all(
+        np.array_equal(np.repeat(a, ROWS, axis=0), b, equal_nan=True)
+        for a, b in zip(one, carry, strict=True)
+    ):
+        _refuse(method, "must start every row alike, in every call and for any number of rows")
+    return carry
 
 
 def _check_shapes(name: str, cell: cells.Cell, params: Params, carry: Carry, x_BE: Array) -> None:
@@ -97,23 +131,56 @@ def _check_shapes(name: str, cell: cells.Cell, params: Params, carry: Carry, x_B
     if before != after:
         _refuse(f"{name}.step", f"turns the carry {before} into {after}, expected the same")
     y_BH = _called(f"{name}.output", jax.eval_shape, cell.output, params, carry, x_BE)
-    expected = f"float[{ROWS}, {cell.features}]"
-    shape = getattr(y_BH, "shape", None)
-    if shape != (ROWS, cell.features) or not jnp.issubdtype(y_BH.dtype, jnp.floating):
-        what = "step" if type(cell).output is cells.Cell.output else "output"
+    if not _is_output(y_BH, cell.features):
+        what = "output" if _has_output(cell) else "step"
+        expected = f"float[{ROWS}, {cell.features}]"
         _refuse(f"{name}.{what}", f"gives outputs {_described(y_BH)}, expected {expected}")
+
+
+def _is_output(y_BH: Any, features: int) -> bool:
+    shape = getattr(y_BH, "shape", None)
+    return shape == (ROWS, features) and jnp.issubdtype(y_BH.dtype, jnp.floating)
+
+
+def _has_output(cell: cells.Cell) -> bool:
+    return type(cell).output is not cells.Cell.output
 
 
 def _described(tree: Any) -> str:
     return str(jax.tree.map(lambda a: f"{jnp.result_type(a)}{list(jnp.shape(a))}", tree))
 
 
-def _check_purity(name: str, cell: cells.Cell, params: Params, carry: Carry, x_BE: Array) -> None:
+def _check_dropout(name: str, cell: cells.Cell, carry: Carry) -> None:
+    if not cell.drops_recurrence():
+        _refuse(
+            f"{name}.step",
+            "has no argument h_BH that says where recurrent dropout acts; set recurrent_dropout "
+            "to 0, or write step(self, params, carry, x_BE, h_BH)",
+        )
+    if not _is_output(carry[0], cell.features):
+        _refuse(
+            f"{name}.initialize_carry",
+            f"gives {_described(carry[0])} as carry[0], expected float[{ROWS}, {cell.features}], "
+            "on which recurrent dropout acts; set recurrent_dropout to 0",
+        )
+
+
+def _functions(name: str, cell: cells.Cell) -> dict[str, Callable]:
+    """What is to be looked at, by the method that is to blame once those before it are right."""
+
+    def output(params, carry, x_BE):
+        return cell.output(params, cell.advance(params, carry, x_BE), x_BE)
+
+    step = {f"{name}.step": cell.advance}
+    return step | {f"{name}.output": output} if _has_output(cell) else step
+
+
+def _check_purity(method: str, function: Callable, *arguments: Any) -> None:
     """Two traces must be one program: what is drawn or counted outside of JAX differs in them."""
 
     def trace():
         # A function of its own for each trace, or the second would be remembered.
-        return jax.make_jaxpr(lambda *arguments: _advanced(cell, *arguments))(params, carry, x_BE)
+        return _called(method, jax.make_jaxpr(lambda *arguments: function(*arguments)), *arguments)
 
     first, second = trace(), trace()
     same = len(first.consts) == len(second.consts) and all(
@@ -121,54 +188,48 @@ def _check_purity(name: str, cell: cells.Cell, params: Params, carry: Carry, x_B
     )
     if str(first.jaxpr) != str(second.jaxpr) or not same:
         _refuse(
-            f"{name}.step",
+            method,
             "gives another program each time it is traced; it must follow from its arguments and "
             "the cell's attributes alone",
         )
 
 
-def _advanced(cell: cells.Cell, params: Params, carry: Carry, x_BE: Array) -> tuple[Carry, Array]:
-    carry = cell.advance(params, carry, x_BE)
-    return carry, cell.output(params, carry, x_BE)
-
-
-def _check_rows(name: str, cell: cells.Cell, params: Params, carry: Carry, x_BE: Array) -> None:
+def _check_rows(method: str, function: Callable, params: Params, carry: Carry, x_BE: Array) -> None:
     """Rows of a batch must not meet: packing brings other rows together, and so do devices."""
 
     @jax.jit
     def both(params, carry, x_BE):
-        carry, _ = _advanced(cell, params, carry, x_BE)
-        together = _advanced(cell, params, carry, x_BE[:, ::-1])
-
         def alone(row):
             row = jax.tree.map(lambda a: a[None], row)
-            return jax.tree.map(lambda a: a[0], _advanced(cell, params, *row))
+            return jax.tree.map(lambda a: a[0], function(params, *row))
 
-        return together, jax.vmap(alone)((carry, x_BE[:, ::-1]))
+        return function(params, carry, x_BE), jax.lax.map(alone, (carry, x_BE))
 
-    for whole, single in zip(*map(jax.tree.leaves, both(params, carry, x_BE)), strict=True):
+    results = _called(f"{method} on a row alone", both, params, carry, x_BE)
+    for whole, single in zip(*map(jax.tree.leaves, results), strict=True):
         if not np.allclose(whole, single, rtol=1e-4, atol=1e-5, equal_nan=True):
             _refuse(
-                f"{name}.step",
+                method,
                 "lets the rows of a batch meet: a row alone gives another result; every row must "
                 "be treated by itself",
             )
 
 
-def _check_padding(name: str, cell: cells.Cell, params: Params, carry: Carry, x_BE: Array) -> None:
+def _check_padding(
+    method: str, function: Callable, params: Params, carry: Carry, x_BE: Array
+) -> None:
     """Padding is read as zeros, and 0 times a gradient that is not finite is not zero."""
     floats, rebuild = _float_leaves((params, x_BE))
 
     def total(floats):
         params, x_BE = rebuild(floats)
-        leaves = jax.tree.leaves(_advanced(cell, params, carry, x_BE))
-        return sum(a.sum() for a in leaves if jnp.issubdtype(a.dtype, jnp.inexact))
+        leaves = jax.tree.leaves(function(params, carry, x_BE))
+        return sum((a.sum() for a in leaves if jnp.issubdtype(a.dtype, jnp.inexact)), 0.0)
 
-    if not all(
-        np.isfinite(a).all() for a in jax.tree.leaves(jax.jit(jax.value_and_grad(total))(floats))
-    ):
+    found = _called(f"{method}'s gradient", jax.jit(jax.value_and_grad(total)), floats)
+    if not all(np.isfinite(a).all() for a in jax.tree.leaves(found)):
         _refuse(
-            f"{name}.step",
+            method,
             "is not finite or not differentiable at zero inputs, which is how padding is read",
         )
 
@@ -182,6 +243,6 @@ def _float_leaves(tree: Any) -> tuple[list[Array], Any]:
         filled = list(leaves)
         for place, a in zip(places, floats, strict=True):
             filled[place] = a
-        return jax.tree.unflatten(treedef, filled)
+        return treedef.unflatten(filled)
 
     return [leaves[i] for i in places], rebuild
