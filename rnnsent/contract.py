@@ -80,7 +80,7 @@ def _place(method: str, error: BaseException) -> str:
     source = getattr(sys.modules.get(method.partition(":")[0]), "__file__", None)
     frames = traceback.walk_tb(error.__traceback__)
     lines = [line for frame, line in frames if frame.f_code.co_filename == source]
-    return f" in line {lines[-1]} of {pathlib.Path(source).name}" if lines else ""
+    return f" in line {lines[-1]} of {pathlib.Path(source).name}" if source and lines else ""
 
 
 def _parameters(name: str, cell: cells.Cell, inputs: int) -> Params:
@@ -243,6 +243,6 @@ def _float_leaves(tree: Any) -> tuple[list[Array], Any]:
         filled = list(leaves)
         for place, a in zip(places, floats, strict=True):
             filled[place] = a
-        return treedef.unflatten(filled)
+        return jax.tree.unflatten(treedef, filled)
 
     return [leaves[i] for i in places], rebuild

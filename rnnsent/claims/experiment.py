@@ -21,6 +21,7 @@ from rnnsent.claims.conditions import CONDITIONS, Planned
 from rnnsent.claims.measure import Epoch, Found
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.data import Reviews
+from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
 from rnnsent.runs import Trained, records
@@ -115,9 +116,15 @@ def _found(trained: Trained, measured: measure.Measured) -> Found:
         result.final.train_accuracy,
         result.final.test_accuracy,
         result.epoch_seconds,
-        tuple(Epoch(epoch.loss, epoch.accuracy) for epoch in trained.history),
+        tuple(Epoch(_loss(trained, epoch), epoch.accuracy) for epoch in trained.history),
         measured,
     )
+
+
+def _loss(trained: Trained, epoch: records.Epoch) -> float:
+    if epoch.loss is None:
+        raise UserError(f"{trained.folder} has an epoch without a loss; delete that folder.")
+    return epoch.loss
 
 
 def record(

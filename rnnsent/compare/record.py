@@ -122,7 +122,7 @@ class Sample(Part, frozen=True, kw_only=True):
     shown: Annotated[tuple[tuple[str, int], ...], msgspec.Meta(min_length=1, max_length=2)]
     reviews: tuple[Review, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for review in self.reviews:
             if len(review.readings) != len(self.shown):
                 raise ValueError(f"review {review.number} needs a reading of each model shown")
@@ -156,7 +156,7 @@ class Record(Part, frozen=True, kw_only=True):
     sample: Sample
     bag_of_words: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = [entrant.name for entrant in self.entrants]
         titles = {entrant.title for entrant in self.entrants}
         if len(set(names)) != len(names) or len(titles) != len(names) or not self.finished:

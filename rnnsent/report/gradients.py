@@ -29,7 +29,7 @@ def look(record: Record) -> Iterator[Block]:
 def curves(record: Record) -> images.Curves:
     """By title, untrained and trained in turns: one per seed."""
     return {
-        name: [getattr(training.measured, of) for training in entrant.finished]
+        name: [getattr(training.results, of) for training in entrant.finished]
         for entrant in record.finished
         for name, of in ((f"{entrant.title}, untrained", "fresh"), (entrant.title, "trained"))
     }
