@@ -78,6 +78,13 @@ class Training(Part, frozen=True, kw_only=True):
         if (self.diverged is None) == (self.measured is None):
             raise ValueError("a training has either diverged or figures")
 
+    @property
+    def results(self) -> Measured:
+        """What was measured of one that did not diverge; ``ValueError`` for another."""
+        if self.measured is None:
+            raise ValueError(f"seed {self.seed} diverged, so nothing was measured")
+        return self.measured
+
 
 class Summary(Part, frozen=True, kw_only=True):
     """A recipe's finished trainings taken together.
@@ -135,6 +142,13 @@ class Entrant(Part, frozen=True, kw_only=True):
     def __post_init__(self):
         if bool(self.finished) != (self.summary is not None):
             raise ValueError(f"{self.name} has a summary just where a training has finished")
+
+    @property
+    def results(self) -> Summary:
+        """The summary of one that has finished; ``ValueError`` for another."""
+        if self.summary is None:
+            raise ValueError(f"every training of {self.name} diverged")
+        return self.summary
 
     @property
     def finished(self) -> list[Training]:
