@@ -77,7 +77,7 @@ def _called(method: str, function: Callable, *arguments: Any) -> Any:
 
 def _place(method: str, error: BaseException) -> str:
     """Where in the user's own file an error arose; empty if it did not."""
-    source = getattr(sys.modules.get(method.partition(":")[0]), "__file__", None)
+    source = getattr(sys.modules.get(method.partition(":")[0]), "__file__", None) or ""
     frames = traceback.walk_tb(error.__traceback__)
     lines = [line for frame, line in frames if frame.f_code.co_filename == source]
     return f" in line {lines[-1]} of {pathlib.Path(source).name}" if lines else ""
@@ -243,6 +243,6 @@ def _float_leaves(tree: Any) -> tuple[list[Array], Any]:
         filled = list(leaves)
         for place, a in zip(places, floats, strict=True):
             filled[place] = a
-        return treedef.unflatten(filled)
+        return jax.tree.unflatten(treedef, filled)
 
     return [leaves[i] for i in places], rebuild

@@ -115,7 +115,7 @@ def _found(trained: Trained, measured: measure.Measured) -> Found:
         result.final.train_accuracy,
         result.final.test_accuracy,
         result.epoch_seconds,
-        tuple(Epoch(epoch.loss, epoch.accuracy) for epoch in trained.history),
+        tuple(Epoch(e.loss, e.accuracy) for e in trained.history if e.loss is not None),
         measured,
     )
 

@@ -45,7 +45,7 @@ def _drawn(record: Record) -> dict[str, bytes]:
     """All figures as PNG, by name."""
     told = {e.title: p for e in record.finished if (p := story.printed(record, e)) is not None}
     trained = images.trainings(
-        {e.title: [t.measured.test_accuracy for t in e.finished] for e in record.finished},
+        {e.title: [t.results.test_accuracy for t in e.finished] for e in record.finished},
         told,
         {e.title: [t.epochs for t in e.finished] for e in record.finished},
         _calibration(record),
@@ -55,7 +55,7 @@ def _drawn(record: Record) -> dict[str, bytes]:
 
 
 def _calibration(record: Record) -> dict[str, list[Calibration]]:
-    return {e.title: [t.measured.calibration for t in e.finished] for e in record.finished}
+    return {e.title: [t.results.calibration for t in e.finished] for e in record.finished}
 
 
 def title(record: Record) -> str:
