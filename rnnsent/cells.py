@@ -6,9 +6,8 @@ A new cell is one class, in a file of one's own::
 
     class MinimalCell(Cell):                                  # h' = (1 - z) h + z tanh(x K)
         def weights(self, input_size):
-            return {
-                "kernel": self.param("kernel", glorot_uniform(), (input_size, 2 * self.features)),
-            }
+            shape = (input_size, 2 * self.features)
+            return {"kernel": self.param("kernel", glorot_uniform(), shape)}
 
         def step(self, params, carry, x_BE):
             (h_BH,) = carry

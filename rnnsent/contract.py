@@ -77,10 +77,10 @@ def _called(method: str, function: Callable, *arguments: Any) -> Any:
 
 def _place(method: str, error: BaseException) -> str:
     """Where in the user's own file an error arose; empty if it did not."""
-    source = getattr(sys.modules.get(method.partition(":")[0]), "__file__", None)
+    source = getattr(sys.modules.get(method.partition(":")[0]), "__file__", None) or ""
     frames = traceback.walk_tb(error.__traceback__)
     lines = [line for frame, line in frames if frame.f_code.co_filename == source]
-    return f" in line {lines[-1]} of {pathlib.Path(source).name}" if source and lines else ""
+    return f" in line {lines[-1]} of {pathlib.Path(source).name}" if lines else ""
 
 
 def _parameters(name: str, cell: cells.Cell, inputs: int) -> Params:

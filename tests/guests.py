@@ -9,9 +9,8 @@ class MinimalCell(Cell):
     """h' = (1 - z) h + z tanh(x K), as the module docstring of ``rnnsent.cells`` writes it."""
 
     def weights(self, input_size):
-        return {
-            "kernel": self.param("kernel", glorot_uniform(), (input_size, 2 * self.features)),
-        }
+        shape = (input_size, 2 * self.features)
+        return {"kernel": self.param("kernel", glorot_uniform(), shape)}
 
     def step(self, params, carry, x_BE):
         (h_BH,) = carry

@@ -3,7 +3,7 @@ import sys
 import msgspec
 import pytest
 
-from rnnsent import recipes
+from rnnsent import notebook, recipes
 from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED, Recipe, changed, digest, find
 
@@ -35,6 +35,36 @@ def test_the_shipped_recipes_are_the_notebooks_and_the_sound_ones():
     ]
     assert all(find(name) is recipe for name, recipe in SHIPPED.items())
     assert all(recipe.folder == name for name, recipe in SHIPPED.items())
+
+
+# What the notebook printed of its models, and set in both of them.
+PRINTED = {
+    "simple_rnn": {"params": 197_185, "head": 64, "dropout": 0.1, "recurrent_dropout": 0.1},
+    "lstm": {"params": 293_953, "head": 32, "dropout": 0.1, "recurrent_dropout": 0.0},
+}
+WIDTHS = {"embedding_size": 32, "features": (128, 64)}
+TRAINED = {"batch_size": 512, "epochs": 10, "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize("cell", PRINTED)
+def test_the_notebooks_recipes_are_what_it_printed(cell):
+    recipe = SHIPPED[f"notebook-{cell.replace('_', '-')}"]
+    expected = PRINTED[cell] | WIDTHS | TRAINED | {"cell": cell}
+    params = expected.pop("params")
+    assert expected.items() <= recipe.fields().items()
+    assert recipe.epochs == notebook.EPOCHS and notebook.PARAMS[cell] == params
+    # Nothing that the notebook does not have.
+    plain = Recipe(name="plain", cell=cell).fields()
+    own = {*expected, "fits"}
+    assert all(recipe.fields()[name] == plain[name] for name in plain if name not in own)
+    layers = notebook.LAYERS[cell]
+    assert sum(count for _, count in layers) == params
+    assert [title.split()[1] for title, _ in layers[1:4]] == ["128", "64", str(recipe.head)]
+
+
+def test_the_notebooks_figures_are_what_it_printed():
+    assert notebook.TEST_ACCURACY == {"simple_rnn": 0.7670000195503235, "lstm": 0.8404399752616882}
+    assert set(notebook.SAMPLE_PREDICTIONS) == {1, 5, 14, 18, 20} and len(notebook.CLAIMS) == 5
 
 
 def test_a_file_extends_a_shipped_recipe(write):

@@ -21,7 +21,6 @@ from rnnsent.claims.conditions import CONDITIONS, Planned
 from rnnsent.claims.measure import Epoch, Found
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.data import Reviews
-from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
 from rnnsent.runs import Trained, records
@@ -116,15 +115,9 @@ def _found(trained: Trained, measured: measure.Measured) -> Found:
         result.final.train_accuracy,
         result.final.test_accuracy,
         result.epoch_seconds,
-        tuple(Epoch(_loss(trained, epoch), epoch.accuracy) for epoch in trained.history),
+        tuple(Epoch(e.loss, e.accuracy) for e in trained.history if e.loss is not None),
         measured,
     )
-
-
-def _loss(trained: Trained, epoch: records.Epoch) -> float:
-    if epoch.loss is None:
-        raise UserError(f"{trained.folder} has an epoch without a loss; delete that folder.")
-    return epoch.loss
 
 
 def record(
