@@ -58,7 +58,7 @@ def test_what_a_recipe_adds_to_adam_is_trained_with(tmp_path, toy, recipe):
     for name, value in ways.items():
         (trained,) = runs.train(tmp_path, changed(recipe, name=name, **{name: value}), [3], toy)
         assert np.abs(trained.test_logits_N - plain).max() > 1e-6
-        model, _, params = runs.load_params(tmp_path, name, 3)
+        model, _, params = runs.restore(runs.read(runs.seed_folder(tmp_path, name, 3)))
         logits_N = inference.predict(model, params, toy.test.ids_NT)
         np.testing.assert_array_equal(logits_N, trained.test_logits_N)
 
@@ -93,7 +93,7 @@ def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, rec
     assert json.loads(line, parse_constant=pytest.fail)["loss"] is None
     assert runs.diverged_text([trained]) == "reckless seed 3 diverged in epoch 1"
     for read in (
-        lambda: runs.load_params(tmp_path, "reckless", 3),
+        lambda: runs.restore(runs.read(runs.seed_folder(tmp_path, "reckless", 3))),
         lambda: runs.readable(tmp_path),
     ):
         with pytest.raises(UserError, match="seed 3 diverged in epoch 1.*lower --learning-rate"):
