@@ -45,6 +45,7 @@ def test_the_parameters_come_back(finished, toy):
     model, seed, params = runs.restore(runs.read(runs.seed_folder(finished, "tiny", 3)))
     assert (model.cell, model.vocab_size, seed) == ("simple_rnn", 60, 3)
     trained = runs.load(runs.seed_folder(finished, "tiny", 3))
+    assert runs.restore(trained, implementation="scan")[0] == model.clone(implementation="scan")
     logits_N = inference.predict(model, params, toy.test.ids_NT)
     np.testing.assert_array_equal(logits_N, trained.test_logits_N)
 

@@ -31,7 +31,8 @@ def test_a_seed_is_trained_once_and_loaded_after(tmp_path, toy, recipe):
     for change in ({"epochs": 5}, {"clip": 1.0}):
         with pytest.raises(UserError, match=f"{folder} holds .* {next(iter(change))} .*, not "):
             runs.train(tmp_path, changed(recipe, **change), [3], toy)
-    runs.train(tmp_path, changed(recipe, epochs=5), [], toy)
+        with pytest.raises(UserError, match=f"{folder} holds"):  # which is not asked for
+            runs.train(tmp_path, changed(recipe, **change), [4], toy)
 
 
 def test_a_second_fit_goes_on_and_the_first_is_kept_beside_it(tmp_path, toy, recipe):
@@ -177,8 +178,9 @@ def test_layers_that_cannot_be_made_are_the_users_mistake(tmp_path, toy, recipe)
 
 def test_nothing_is_trained_before_every_recipe_can_be(tmp_path, toy, recipe):
     bad = changed(recipe, name="bad", cell="my_missing:Cell")
-    with pytest.raises(UserError, match="my_missing"):
-        runs.check(tmp_path, [recipe, bad], [3], toy)
+    for run in (tmp_path, None):
+        with pytest.raises(UserError, match="my_missing"):
+            runs.check(run, [recipe, bad], [3], 60)
     no_option = changed(recipe, cell_options={"scale": 2})
     with pytest.raises(UserError, match="no option scale"):
         runs.train(tmp_path, no_option, [3], toy)
