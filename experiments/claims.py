@@ -42,13 +42,13 @@ def main(options: Options) -> None:
         return
     devices.configure()
     plan = conditions.planned(options.chosen(conditions.BASES), options.chosen())
+    chosen = [one.recipe for one in plan.values()]
+    runs.check(options.run, chosen, options.seeds, options.encoding.num_words)
     reviews = options.load()
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "claims", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
-        chosen = [one.recipe for one in plan.values()]
-        runs.check(folder, chosen, options.seeds, reviews)
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = {
@@ -56,7 +56,9 @@ def main(options: Options) -> None:
                 for name, one in plan.items()
             }
         origin = msgspec.convert(made, Provenance)
-        record = experiment.look(plan, trained, options.seeds, reviews, origin)
+        record = experiment.look(
+            plan, trained, options.seeds, reviews, origin, options.implementation
+        )
         records.write(folder, record)
         _show(record, folder)
 

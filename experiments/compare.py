@@ -32,18 +32,19 @@ def main(options: Options) -> None:
             _show(record, options.redraw)
         return
     devices.configure()
-    chosen, reviews = options.chosen(), options.load()
+    chosen = options.chosen()
+    runs.check(options.run, chosen, options.seeds, options.encoding.num_words)
+    reviews = options.load()
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "compare", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
-        runs.check(folder, chosen, options.seeds, reviews)
         bag = baseline.bag_of_words(reviews)
         console.say(f"To compare with, the same words without their order: {bag:.2%} accuracy.")
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
-        compared = subjects.finished(chosen, trained, reviews)
+        compared = subjects.finished(chosen, trained, reviews, options.implementation)
         parts = runs.origins([one.folder for many in trained for one in many])
         record = measure.measure(compared, reviews, measure.origin(made, parts), bag_of_words=bag)
         records.write(record, folder)

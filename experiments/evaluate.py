@@ -3,8 +3,6 @@
 python -m experiments.evaluate runs/compare-…
 """
 
-from collections.abc import Collection
-
 from rnnsent import devices, evaluation, inference, runs
 from rnnsent.config import RunOptions, cli
 from rnnsent.data import Reviews
@@ -19,15 +17,15 @@ def main(options: RunOptions) -> None:
     folder = options.folder()
     trainings = runs.trusted(runs.readable(folder), options.cell)
     reviews = options.reviews(folder)
-    rows = [_row(training, reviews, options.cell) for training in trainings]
+    rows = [_row(training, reviews, options) for training in trainings]
     source = reviews.provenance
     header = ("model", "seed", source["test_title"], "log loss (nats)", "when trained")
     about = Paragraph(f"Data: {source['source']} — {source['title']}")
     terminal.show([about, Table(header, rows)])
 
 
-def _row(training: runs.Training, reviews: Reviews, cells: Collection[str]) -> tuple[str, ...]:
-    model, seed, params = runs.restore(training, cells)
+def _row(training: runs.Training, reviews: Reviews, options: RunOptions) -> tuple[str, ...]:
+    model, seed, params = runs.restore(training, options.cell, options.implementation)
     logits_N = inference.predict(model, params, reviews.test.ids_NT)
     now = evaluation.accuracy(logits_N, reviews.test.label_N)
     loss = evaluation.log_loss(logits_N, reviews.test.label_N)

@@ -49,7 +49,7 @@ def main(options: Options) -> None:
     require(bool(words), "No known word is left of the review. Give a text with words in English.")
     read = []
     for training in trainings:
-        model, _, params = runs.restore(training, options.cell)
+        model, _, params = runs.restore(training, options.cell, options.implementation)
         read.append(readings.read(training.title, model, params, ids_T))
     card = cards.card(1, name, truth, words, read)
     path = options.out or folder / f"{name.replace(' ', '-')}.html"

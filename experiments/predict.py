@@ -5,13 +5,12 @@ python -m experiments.predict "a wonderful film"
 
 import dataclasses
 import pathlib
-from collections.abc import Collection
 
 import numpy as np
 import tyro
 
 from rnnsent import data, devices, evaluation, inference, runs
-from rnnsent.config import cli, require
+from rnnsent.config import Implementation, cli, require
 from rnnsent.report import terminal
 from rnnsent.report.blocks import Paragraph, Table
 
@@ -26,6 +25,8 @@ class Options:
     """Run folder; without it the newest under runs/."""
     cell: tuple[str, ...] = ()
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
+    implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
+    """Of the recurrence; auto: the fastest on this machine."""
 
 
 def main(options: Options) -> None:
@@ -39,18 +40,16 @@ def main(options: Options) -> None:
     require(bool(read), "No known word is left of the review. Give a text with words in English.")
     source = runs.data_of(folder)
     about = f"Trained on: {source['source']} — {source['title']} ({folder})"
-    table = Table(
-        ("model", "probability of positive, by seed"), _rows(trainings, ids_1T, options.cell)
-    )
+    table = Table(("model", "probability of positive, by seed"), _rows(trainings, ids_1T, options))
     terminal.show([Paragraph(about), Paragraph(f"Read as: {read}"), table])
 
 
 def _rows(
-    trainings: list[runs.Training], ids_1T: np.ndarray, cells: Collection[str]
+    trainings: list[runs.Training], ids_1T: np.ndarray, options: Options
 ) -> list[tuple[str, str]]:
     said = {}
     for training in trainings:
-        model, _, params = runs.restore(training, cells)
+        model, _, params = runs.restore(training, options.cell, options.implementation)
         probability = evaluation.probability(inference.predict(model, params, ids_1T))[0]
         said.setdefault(training.title, []).append(f"{probability:.3f}")
     return [(title, ", ".join(values)) for title, values in said.items()]

@@ -21,6 +21,9 @@ from rnnsent.recurrence import IMPLEMENTATIONS
 
 Options = TypeVar("Options")
 
+Implementation = Literal["auto", *IMPLEMENTATIONS]  # type: ignore[valid-type]  # a table
+"""Of the recurrence, as an option."""
+
 QUICK_ROWS = (2_560, 1_024)
 """Training and test reviews of a quick run."""
 
@@ -87,6 +90,8 @@ class RunOptions:
 
     cell: tuple[str, ...] = ()
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
+    implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
+    """Of the recurrence; auto: the fastest on this machine."""
 
     def folder(self) -> pathlib.Path:
         """The run's folder."""
@@ -173,7 +178,7 @@ class TrainOptions(DataOptions):
     """Shipped recipes by name, or TOML files of your own."""
     seeds: tuple[int, ...] = (0,)
     """One training of each recipe per seed; everything random follows from it."""
-    implementation: Literal["auto", *IMPLEMENTATIONS] = "auto"  # type: ignore[valid-type]  # a table
+    implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
     """Of the recurrence; auto: the fastest on this machine."""
     quick: bool = False
     """A tiny version: at most 2 epochs on the first 2,560 reviews. Its numbers mean nothing."""
@@ -238,14 +243,15 @@ def progress(
 ) -> Iterator[runs.Told | None]:
     """A bar over all trainings that a run folder does not hold yet; yields what `runs.train` calls.
 
-    The work of an epoch is taken to be as the number of recurrent weights.
+    The work of an epoch is taken to be as the number of recurrent weights, of which there may be
+    none.
     """
     missing = {recipe.folder: runs.pending(run, recipe, seeds) for recipe in chosen}
-    work = {recipe.folder: recipe.work() for recipe in chosen}
-    total = sum(work[folder] * len(seeds) for folder, seeds in missing.items())
-    if not total:
+    work = {recipe.folder: max(1, recipe.work()) for recipe in chosen}
+    if not any(missing.values()):
         yield None
         return
+    total = sum(work[folder] * len(seeds) for folder, seeds in missing.items())
     ended = 0.0
     running: tuple[tuple[str, tuple[int, ...]] | None, float] = (None, 0.0)
 

@@ -144,6 +144,11 @@ def test_progress_is_of_the_whole(tmp_path, capsys):
     assert lines[0].startswith("r, seed 0, epoch 1/2: loss 0.5000, accuracy 0.8000, 10 reviews/s")
     with config.progress(tmp_path, [lstm], [1]) as told:
         assert told is None
+    nothing = Recipe(name="n", cell="guests:ConstantCell", **small)
+    assert nothing.work() == 0
+    with config.progress(tmp_path, [nothing], [0]) as told:
+        told(nothing, [0], at(2, 2))
+    assert "100% done" in capsys.readouterr().err
 
 
 def test_a_bar_shows_names_to_the_letter():

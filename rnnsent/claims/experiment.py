@@ -50,6 +50,7 @@ def look(
     seeds: Sequence[int],
     reviews: Reviews,
     origin: Provenance,
+    implementation: str = "auto",
 ) -> Record:
     """Measures finished trainings and decides; what is measured already is read back.
 
@@ -59,6 +60,7 @@ def look(
       seeds: theirs.
       reviews: trained and measured on.
       origin: of this command.
+      implementation: of the recurrence in what is measured.
 
     Raises:
       SystemExit: if with every seed a condition diverged.
@@ -68,10 +70,10 @@ def look(
     if not kept:
         raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
     finished = {
-        name: [_finished(plan[name], one, reviews) for one in many.values()]
+        name: [_finished(plan[name], one, reviews, implementation) for one in many.values()]
         for name, many in left.items()
     }
-    return record(plan, kept, finished, reviews, origin, lost)
+    return record(plan, kept, finished, reviews, origin, lost, implementation)
 
 
 def finite(
@@ -92,19 +94,23 @@ def finite(
     return kept, {name: many for name, many in left.items() if many}
 
 
-def _finished(planned: Planned, trained: Trained, reviews: Reviews) -> Finished:
+def _finished(
+    planned: Planned, trained: Trained, reviews: Reviews, implementation: str
+) -> Finished:
     """Looks into a training, or reads back what was seen."""
     path = trained.folder / "measured.json"
     if not path.exists():
         console.say(f"{planned.title} seed {trained.seed}: looking inside")
-        classifier, seed, params = restore(trained)
+        classifier, seed, params = restore(planned.recipe, trained, implementation)
         records.write_json(path, measure.measure(classifier, params, seed, reviews))
     return Finished(trained, _found(trained, measure.read(path)))
 
 
-def restore(trained: Trained) -> tuple[SentimentClassifier, int, Any]:
-    """Model, seed and parameters of a training whose recipe this command named."""
-    return runs.restore(trained, [trained.recipe.cell])
+def restore(
+    recipe: Recipe, trained: Trained, implementation: str = "auto"
+) -> tuple[SentimentClassifier, int, Any]:
+    """Model, seed and parameters of a training of a recipe that this command named."""
+    return runs.restore(trained, [recipe.cell], implementation)
 
 
 def _found(trained: Trained, measured: measure.Measured) -> Found:
@@ -127,6 +133,7 @@ def record(
     reviews: Reviews,
     origin: Provenance,
     lost: str = "",
+    implementation: str = "auto",
 ) -> Record:
     """All of it as data; the checkpoints of two trainings are read for the twenty reviews."""
     found = {name: [one.found for one in many] for name, many in finished.items()}
@@ -151,7 +158,7 @@ def record(
         tuple(predictions.agreements(logits)),
         tuple(Claim(text, criteria.verdict(cs), tuple(cs)) for text, cs in decided.items()),
         tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
-        tuple(_twenty(finished, chosen, reviews)),
+        tuple(_twenty(plan, finished, chosen, reviews, implementation)),
     )
 
 
@@ -206,11 +213,15 @@ def nearest(found: criteria.Results, cell: str) -> tuple[str, int]:
 
 
 def _twenty(
-    finished: Trainings, chosen: Mapping[str, tuple[str, int]], reviews: Reviews
+    plan: Mapping[str, Planned],
+    finished: Trainings,
+    chosen: Mapping[str, tuple[str, int]],
+    reviews: Reviews,
+    implementation: str,
 ) -> list[readings.Review]:
     models = {}
     for cell, (name, seed) in chosen.items():
         (one,) = (one for one in finished[name] if one.found.seed == seed)
-        classifier, _, params = restore(one.trained)
+        classifier, _, params = restore(plan[name].recipe, one.trained, implementation)
         models[notebook.TITLES[cell]] = (classifier, params)
     return readings.sample(models, reviews, notebook.TITLES if reviews.comparable else {})

@@ -78,7 +78,10 @@ def _changed_alike(*both: Recipe) -> bool:
 
 
 def finished(
-    chosen: Sequence[Recipe], trained: Sequence[Sequence[runs.Trained]], reviews: Reviews
+    chosen: Sequence[Recipe],
+    trained: Sequence[Sequence[runs.Trained]],
+    reviews: Reviews,
+    implementation: str = "auto",
 ) -> list[Subject]:
     """Recipes that this command named, and their finished trainings with the parameters.
 
@@ -92,14 +95,14 @@ def finished(
     return [
         Subject(
             recipe,
-            recipe.classifier(reviews.encoding.num_words),
-            [_finished(one) for one in many],
+            recipe.classifier(reviews.encoding.num_words, implementation),
+            [_finished(recipe, one) for one in many],
         )
         for recipe, many in zip(chosen, trained, strict=True)
     ]
 
 
-def _finished(trained: runs.Trained) -> Finished:
+def _finished(recipe: Recipe, trained: runs.Trained) -> Finished:
     epochs = [
         entrants.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
         for one in trained.history
@@ -107,7 +110,7 @@ def _finished(trained: runs.Trained) -> Finished:
     result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)
     if trained.diverged:
         return dataclasses.replace(held, diverged=trained.diverged)
-    _, _, params = runs.restore(trained, [trained.recipe.cell])
+    _, _, params = runs.restore(trained, [recipe.cell])
     return dataclasses.replace(
         held,
         train_logits_N=trained.train_logits_N,

@@ -174,34 +174,27 @@ def load(folder: pathlib.Path) -> Trained:
     return Trained(folder, one.config, one.result, history, *logits)
 
 
-def load_params(
-    run: pathlib.Path, recipe: str, seed: int, cells: Collection[str] = ()
+def restore(
+    training: Training, cells: Collection[str] = (), implementation: str = "auto"
 ) -> tuple[SentimentClassifier, int, Any]:
     """A finished training's model, its seed, and the parameters to evaluate.
 
     Args:
-      run: the run's folder.
-      recipe: name of the recipe's folder in it.
-      seed: of the training.
-      cells: that may be imported, as ``module:Class``, besides the shipped ones.
+      training: as it was read.
+      cells: that may be imported, as ``module:Class``, besides the shipped ones. What the training
+        itself says of its cell is no reason to name it here: a folder may come from anyone.
+      implementation: of the recurrence; not the training's own, which may have been elsewhere.
 
     Raises:
       UserError: if it diverged, cannot be read, or has a cell that was not named.
     """
-    return restore(read(seed_folder(run, recipe, seed)), cells)
-
-
-def restore(
-    training: Training, cells: Collection[str] = ()
-) -> tuple[SentimentClassifier, int, Any]:
-    """Model, seed and parameters of a training that was read; see :func:`load_params`."""
     if training.diverged:
         raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
     config, recipe = training.config, training.recipe
     _check_trusted(training, cells)
     if recipes.digest(recipe) != config.digest:
         console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
-    model = recipe.classifier(config.vocab_size)
+    model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
     state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
     return model, training.seed, optimizers.averaged(state)

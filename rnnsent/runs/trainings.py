@@ -63,9 +63,9 @@ def train(
       The trainings in the order of the seeds.
 
     Raises:
-      UserError: see :func:`check`.
+      UserError: for what :func:`check` refuses too, but for a cell that breaks its contract.
     """
-    check(run, [recipe], seeds, reviews)
+    check_same(run, recipe)
     missing = pending(run, recipe, seeds)
     rows = len(reviews.train)
     if missing and rows < recipe.batch_size:
@@ -90,27 +90,38 @@ def pending(run: pathlib.Path, recipe: Recipe, seeds: Sequence[int]) -> list[int
 
 
 def check(
-    run: pathlib.Path, chosen: Sequence[Recipe], seeds: Sequence[int], reviews: Reviews
+    run: pathlib.Path | None, chosen: Sequence[Recipe], seeds: Sequence[int], num_words: int
 ) -> None:
     """Raises ``UserError`` if some of these recipes cannot be trained, before any of them is.
 
-    A seed that the folder holds must be of the same recipe; a cell that is still to be trained
-    must keep its contract.
+    What the folder holds of a recipe must be of the same recipe; a cell that is still to be
+    trained must keep its contract. No data is needed, and nothing is written.
+
+    Args:
+      run: the folder, if there is one yet.
+      chosen: what is to be trained.
+      seeds: one training of each recipe for each.
+      num_words: size of the vocabulary.
     """
     for recipe in chosen:
-        check_same(run, recipe, seeds)
-        if pending(run, recipe, seeds):
-            contract.check(recipe.classifier(reviews.encoding.num_words))
+        if run:
+            check_same(run, recipe)
+        if run is None or pending(run, recipe, seeds):
+            contract.check(recipe.classifier(num_words))
             recipe.work()
 
 
-def check_same(run: pathlib.Path, recipe: Recipe, seeds: Sequence[int]) -> None:
-    """Raises ``UserError`` if a finished seed was trained by another recipe of that name."""
+def check_same(run: pathlib.Path, recipe: Recipe) -> None:
+    """Raises ``UserError`` if a finished seed was trained by another recipe of that name.
+
+    Seeds that are not asked for count too: a name stands for one recipe in a folder. And the
+    recipe is compared beside its digest, since a folder may come from anyone.
+    """
     digest = recipes.digest(recipe)
-    for seed in set(seeds) - set(pending(run, recipe, seeds)):
+    for seed in reading.seeds(run, recipe.folder):
         folder = seed_folder(run, recipe.folder, seed)
         held = records.read_json(folder / "config.json", Config)
-        if held.digest != digest:
+        if held.digest != digest or held.recipe.fields() != recipe.fields():
             raise UserError(
                 f"{folder} holds a training with {_difference(held.recipe, recipe)}. Rename the "
                 "recipe, or choose another run folder."
@@ -119,7 +130,7 @@ def check_same(run: pathlib.Path, recipe: Recipe, seeds: Sequence[int]) -> None:
 
 def _difference(held: Recipe, recipe: Recipe) -> str:
     old, new = held.fields(), recipe.fields()
-    texts = [f"{name} {old[name]}, not {new[name]}" for name in old if old[name] != new[name]]
+    texts = [f"{name} {old[name]!r}, not {new[name]!r}" for name in old if old[name] != new[name]]
     return "; ".join(texts) or f"another source of the cell {recipe.cell}"
 
 

@@ -10,6 +10,7 @@ from rnnsent import data, evaluation, inference, readings, recipes, runs, traini
 from rnnsent.compare import entrants, measure, record, subjects
 from rnnsent.comparison import holm
 from rnnsent.data import PAD
+from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 
 MODEL = SentimentClassifier(
@@ -182,6 +183,12 @@ def test_finished_trainings_of_a_run_folder_are_subjects(reviews, tmp_path):
     assert len(one.epochs) == 2 and subject.model.features == (4,)
     logits_N = inference.predict(subject.model, one.params, reviews.test.ids_NT)
     np.testing.assert_allclose(logits_N, one.test_logits_N, atol=1e-5)
+    (scanned,) = subjects.finished([recipe], [trained], reviews, "scan")
+    assert scanned.model.implementation == scanned.still.implementation == "scan"
+    forged = msgspec.structs.replace(trained[0].recipe, cell="evil:X")
+    config = msgspec.structs.replace(trained[0].config, recipe=forged)
+    with pytest.raises(UserError, match="'evil:X'"):
+        subjects.finished([recipe], [[dataclasses.replace(trained[0], config=config)]], reviews)
     lost = dataclasses.replace(
         trained[0], result=msgspec.structs.replace(trained[0].result, fits=(), diverged=1)
     )

@@ -2,16 +2,19 @@
 
 import http.server
 import json
+import sys
 import threading
 
 import msgspec
 import pytest
 from compare import made
+from scripts import refused
 
 from experiments import inspect
 from rnnsent import config, data, devices, provenance, recipes, runs
 from rnnsent.data import network
 from rnnsent.report import compare
+from rnnsent.runs.records import Config, RunConfig
 
 CANARY = "the canary sings"
 
@@ -49,6 +52,28 @@ def inspected(folder, monkeypatch) -> str:
 def assert_harmless(html: str):
     assert 'href="http' not in html and "<img" not in html
     assert "base64" not in html and CANARY not in html
+
+
+@pytest.mark.parametrize("script", ["compare", "claims"])
+def test_a_run_of_others_names_no_cell(script, tmp_path, monkeypatch, capsys):
+    """Its digest may be that of the recipe which the user named, and its cell another."""
+    (tmp_path / "evil_of_run.py").write_text("X = None\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = recipes.SHIPPED["notebook-lstm"]
+    forged = msgspec.structs.replace(recipe, cell="evil_of_run:X")
+    for seed in (0, 7):  # the second is not asked for
+        folder = runs.seed_folder(tmp_path / "r", recipe.folder, seed)
+        folder.mkdir(parents=True)
+        runs.write_json(tmp_path / "r" / "config.json", RunConfig("compare"))
+        (tmp_path / "r" / "provenance.json").write_text("{}")
+        held = Config(forged, recipes.digest(recipe), seed, 10, 5000, "scan")
+        runs.write_json(folder / "config.json", held)
+        (folder / "result.json").write_text("{}")
+        command = f"experiments.{script} --data toy --recipes notebook-lstm --run r"
+        said = refused(command, tmp_path, monkeypatch, capsys)
+        assert "cell 'evil_of_run:X', not 'lstm'" in said and said.count("\n") == 1
+        assert "evil_of_run" not in sys.modules
+        (folder / "result.json").unlink()
 
 
 def test_what_a_server_answers_is_text(tmp_path, canary):

@@ -86,6 +86,22 @@ def test_evaluate_measures_the_checkpoints_again(folder, printed):
         assert now == then
 
 
+def test_what_is_read_takes_the_implementation_that_is_chosen(folder, printed, monkeypatch):
+    restore, chosen = runs.restore, []
+
+    def watched(*arguments):
+        model, *others = restore(*arguments)
+        chosen.append(model.implementation)
+        return model, *others
+
+    monkeypatch.setattr(runs, "restore", watched)
+    option = ("--implementation", "scan")
+    printed(evaluate, folder, *option)
+    printed(predict, "good film", "--run", folder, *option)
+    printed(inspect, folder, "--text", "good film", "--recipes", "first", *option)
+    assert set(chosen) == {"scan"} and len(chosen) == 5
+
+
 @pytest.mark.parametrize("command", [(evaluate, "run"), (predict, "good film", "--run", "run")])
 def test_what_needs_a_cell_that_was_not_named_is_left_out(folder, printed, capsys, command):
     whole = [line.split() for line in printed(*command, *CELL).splitlines()]

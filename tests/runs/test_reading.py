@@ -42,9 +42,10 @@ def test_each_file_of_a_finished_training_that_is_damaged_is_named(folder):
 
 
 def test_the_parameters_come_back(finished, toy):
-    model, seed, params = runs.load_params(finished, "tiny", 3)
+    model, seed, params = runs.restore(runs.read(runs.seed_folder(finished, "tiny", 3)))
     assert (model.cell, model.vocab_size, seed) == ("simple_rnn", 60, 3)
     trained = runs.load(runs.seed_folder(finished, "tiny", 3))
+    assert runs.restore(trained, implementation="scan")[0] == model.clone(implementation="scan")
     logits_N = inference.predict(model, params, toy.test.ids_NT)
     np.testing.assert_array_equal(logits_N, trained.test_logits_N)
 
@@ -75,14 +76,14 @@ def test_a_guests_cell_is_run_only_where_it_is_named(toy, tmp_path, monkeypatch,
     monkeypatch.delitem(sys.modules, "guest_of_reading")
     for named in ((), ("other:Guest",), ("guest_of_reading:Other",)):
         with pytest.raises(UserError, match=f"{cell}.*no part of rnnsent.*--cell {cell}"):
-            runs.load_params(tmp_path / "run", "g", 0, named)
+            runs.restore(runs.read(runs.seed_folder(tmp_path / "run", "g", 0)), named)
         assert "guest_of_reading" not in sys.modules
-    model, _, params = runs.load_params(tmp_path / "run", "g", 0, [cell])
+    model, _, params = runs.restore(runs.read(runs.seed_folder(tmp_path / "run", "g", 0)), [cell])
     logits_N = inference.predict(model, params, toy.test.ids_NT)
     np.testing.assert_array_equal(logits_N, trained.test_logits_N)
     assert "changed" not in capsys.readouterr().err
     (tmp_path / "guest_of_reading.py").write_text(GUEST + "# changed\n")
-    runs.load_params(tmp_path / "run", "g", 0, [cell])
+    runs.restore(runs.read(runs.seed_folder(tmp_path / "run", "g", 0)), [cell])
     assert f"source of the cell {cell} has changed" in capsys.readouterr().err
     with pytest.raises(UserError, match=f"another source of the cell {cell}"):
         runs.train(tmp_path / "run", recipe, [0], toy)

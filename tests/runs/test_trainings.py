@@ -31,7 +31,8 @@ def test_a_seed_is_trained_once_and_loaded_after(tmp_path, toy, recipe):
     for change in ({"epochs": 5}, {"clip": 1.0}):
         with pytest.raises(UserError, match=f"{folder} holds .* {next(iter(change))} .*, not "):
             runs.train(tmp_path, changed(recipe, **change), [3], toy)
-    runs.train(tmp_path, changed(recipe, epochs=5), [], toy)
+        with pytest.raises(UserError, match=f"{folder} holds"):  # which is not asked for
+            runs.train(tmp_path, changed(recipe, **change), [4], toy)
 
 
 def test_a_second_fit_goes_on_and_the_first_is_kept_beside_it(tmp_path, toy, recipe):
@@ -58,7 +59,7 @@ def test_what_a_recipe_adds_to_adam_is_trained_with(tmp_path, toy, recipe):
     for name, value in ways.items():
         (trained,) = runs.train(tmp_path, changed(recipe, name=name, **{name: value}), [3], toy)
         assert np.abs(trained.test_logits_N - plain).max() > 1e-6
-        model, _, params = runs.load_params(tmp_path, name, 3)
+        model, _, params = runs.restore(runs.read(runs.seed_folder(tmp_path, name, 3)))
         logits_N = inference.predict(model, params, toy.test.ids_NT)
         np.testing.assert_array_equal(logits_N, trained.test_logits_N)
 
@@ -93,7 +94,7 @@ def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, rec
     assert json.loads(line, parse_constant=pytest.fail)["loss"] is None
     assert runs.diverged_text([trained]) == "reckless seed 3 diverged in epoch 1"
     for read in (
-        lambda: runs.load_params(tmp_path, "reckless", 3),
+        lambda: runs.restore(runs.read(runs.seed_folder(tmp_path, "reckless", 3))),
         lambda: runs.readable(tmp_path),
     ):
         with pytest.raises(UserError, match="seed 3 diverged in epoch 1.*lower --learning-rate"):
@@ -177,8 +178,9 @@ def test_layers_that_cannot_be_made_are_the_users_mistake(tmp_path, toy, recipe)
 
 def test_nothing_is_trained_before_every_recipe_can_be(tmp_path, toy, recipe):
     bad = changed(recipe, name="bad", cell="my_missing:Cell")
-    with pytest.raises(UserError, match="my_missing"):
-        runs.check(tmp_path, [recipe, bad], [3], toy)
+    for run in (tmp_path, None):
+        with pytest.raises(UserError, match="my_missing"):
+            runs.check(run, [recipe, bad], [3], 60)
     no_option = changed(recipe, cell_options={"scale": 2})
     with pytest.raises(UserError, match="no option scale"):
         runs.train(tmp_path, no_option, [3], toy)
