@@ -53,10 +53,11 @@ def _notebook(record: Record) -> str:
     here = listed([_here(entrant) for entrant in own])
     stored = [reference.OVER_SEEDS[entrant.name] for entrant in own]
     spread = listed([str(one) for one in stored])
-    first = [
-        (e, reference.AFTER_FIRST_FIT[e.name]) for e in own if e.name in reference.AFTER_FIRST_FIT
-    ]
-    fits = "".join(f"; {one} after {titles[e.name]}'s first fit" for e, one in first)
+    fits = "".join(
+        f"; {reference.AFTER_FIRST_FIT[e.name]} after {titles[e.name]}'s first fit"
+        for e in own
+        if e.name in reference.AFTER_FIRST_FIT
+    )
     recipe, gives = ("recipe", "gives") if len(own) == 1 else ("recipes", "give")
     return (
         f"The notebook reported a test accuracy of {reported}; here its {recipe} {gives} {here} "

@@ -98,7 +98,9 @@ def test_the_readmes_commands_are_the_scripts_and_parse(tmp_path, monkeypatch):
     assert {command.split()[0] for command in commands} == scripts
 
 
-@pytest.mark.parametrize("path", (ROOT / "experiments").glob("[!_]*.py"), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "experiments").glob("[!_]*.py")), ids=lambda p: p.stem
+)
 def test_a_scripts_help_is_for_its_user(path, capsys):
     with pytest.raises(SystemExit):
         parsed(f"experiments.{path.stem} --help")
