@@ -32,6 +32,10 @@ files of your own."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """One training of each condition per seed; everything random follows from it."""
 
+    def __post_init__(self) -> None:
+        conditions.check(self.changes)
+        super().__post_init__()
+
 
 def main(options: Options) -> None:
     """Tests the notebook's claims about why its SimpleRNN and its LSTM differ."""

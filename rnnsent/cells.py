@@ -221,6 +221,9 @@ class GRUCell(Cell):
 
 CELLS: dict[str, type[Cell]] = {"simple_rnn": SimpleRNNCell, "lstm": LSTMCell, "gru": GRUCell}
 
+ADVICE = f"Give one of {', '.join(CELLS)}, or module:Class from a folder that Python finds."
+"""What to do where a name stands for no cell."""
+
 
 def find(name: str) -> type[Cell]:
     """The cell that a name stands for: one of ``CELLS``, or ``module:Class`` of the user's own.
@@ -230,15 +233,14 @@ def find(name: str) -> type[Cell]:
     """
     if name in CELLS:
         return CELLS[name]
-    advice = f"Give one of {', '.join(CELLS)}, or module:Class from a folder that Python finds."
     module, _, attribute = name.partition(":")
     try:
         cell = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a user's module may fail in any way
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UserError(f"There is no cell {name!r} ({why}). {advice}") from error
+        raise UserError(f"There is no cell {name!r} ({why}). {ADVICE}") from error
     if not (inspect.isclass(cell) and issubclass(cell, Cell)):
-        raise UserError(f"{name} is no subclass of rnnsent.cells.Cell. {advice}")
+        raise UserError(f"{name} is no subclass of rnnsent.cells.Cell. {ADVICE}")
     return cell
 
 

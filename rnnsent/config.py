@@ -189,6 +189,7 @@ class TrainOptions(DataOptions):
     redraw: pathlib.Path | None = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
     change: tyro.conf.OmitArgPrefixes[Changes] = Changes()  # type: ignore[valid-type]  # made above
+    """Fields to set in every recipe that is named; its name then says so."""
 
     def __post_init__(self) -> None:
         check_unique("recipes", self.recipes)
@@ -211,15 +212,19 @@ class TrainOptions(DataOptions):
         Raises:
           UserError: if there is no such one, or the options cannot be set in it.
         """
-        found = [recipes.find(name) for name in names or self.recipes]
-        found = [recipes.changed(recipe, self.changes) for recipe in found]
-        if self.quick:
-            found = [
-                recipes.changed(recipe, {"epochs": min(recipe.epochs, QUICK_EPOCHS)})
-                for recipe in found
-            ]
-        check_unique("recipes", [recipe.folder for recipe in found])
-        return found
+        out: dict[str, tuple[str, Recipe]] = {}
+        for name in names or self.recipes:
+            recipe, fields = recipes.find(name), self.changes
+            if self.quick:
+                fields["epochs"] = min(fields.get("epochs", recipe.epochs), QUICK_EPOCHS)
+            recipe = recipes.changed(recipe, fields)
+            other, _ = out.setdefault(recipe.folder, (name, recipe))
+            require(
+                other == name,
+                f"--recipes: the names of {other} and {name} collide, both are {recipe.name}; give "
+                "one of the files another name.",
+            )
+        return [recipe for _, recipe in out.values()]
 
     def load(self) -> Reviews:
         """The reviews these options name; where ``quick``, the first ones."""

@@ -4,6 +4,9 @@ Source: the notebook's own output (TensorFlow 2.6, one GPU). Every value was pri
 recomputed from the raw reviews and found to agree.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 TEST_ACCURACY = {"simple_rnn": 0.7670000195503235, "lstm": 0.8404399752616882}
@@ -29,6 +32,20 @@ LAYERS = {
 }
 
 TITLES = {"simple_rnn": "SimpleRNN", "lstm": "LSTM"}
+
+ENCODING = {"num_words": 5000, "maxlen": 132, "padding": "pre", "truncating": "pre"}
+"""How its reviews become ids."""
+
+
+def reads_alike(comparable: bool, encoding: Mapping[str, Any]) -> bool:
+    """Whether its accuracies can stand beside those of its recipes on other data.
+
+    Args:
+      comparable: whether the test reviews are its, all of them.
+      encoding: how reviews become ids; other fields may stand beside those of ``ENCODING``.
+    """
+    return comparable and ENCODING.items() <= encoding.items()
+
 
 EPOCHS = 10
 """What the notebook's text says of both models; see :data:`FITTED_TWICE`."""

@@ -22,7 +22,7 @@ import msgspec
 import optax
 from msgspec import Meta
 
-from rnnsent import optimizers
+from rnnsent import cells, optimizers
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier, init
 
@@ -275,13 +275,21 @@ def _extended(path: pathlib.Path, fields: dict[str, Any]) -> dict[str, Any]:
 def changed(recipe: Recipe, fields: Mapping[str, Any]) -> Recipe:
     """A recipe with some fields set; the name says which of them differ from what they were.
 
+    What is changed twice has the name of both changes at once: of a shipped recipe all that differs
+    from it, of another one the last value of each field.
+
     Raises:
       UserError: for values that no recipe can have.
     """
     new = _recipe(recipe.name, {**msgspec.to_builtins(recipe), **fields})
-    old = recipe.fields()
-    texts = [f"{n}={_text(v)}" for n, v in new.fields().items() if v != old[n]]
-    return msgspec.structs.replace(new, name="+".join((recipe.name, *texts)))
+    if new == recipe:
+        return recipe
+    start = SHIPPED.get(recipe.base, recipe)
+    old = start.fields()
+    texts = {n: f"{n}={_text(v)}" for n, v in new.fields().items() if v != old[n]}
+    base, *parts = start.name.split("+")
+    kept = [part for part in parts if part.partition("=")[0] not in texts]
+    return msgspec.structs.replace(new, name="+".join((base, *kept, *texts.values())))
 
 
 def _text(value: Any) -> str:
@@ -302,12 +310,16 @@ def _recipe(where: str, fields: dict[str, Any]) -> Recipe:
             close = difflib.get_close_matches(unknown[1], Recipe.__struct_fields__, 1)
             hint = f"did you mean {close[0]}?" if close else "see --help for those there are."
             raise UserError(f"{where}: there is no field {unknown[1]}; {hint}") from error
+        if missing := re.search(r"missing required field `(.*)`", what):
+            raise UserError(f"{where}: {missing[1]} is missing; give one, or extends.") from error
         field = re.split(r"\W", place, maxsplit=1)[0]
         value = f"{field} is {fields[field]!r}; " if field in fields else ""
         expected = what[0].lower() + what[1:].replace("`", "")
         if what.startswith("Invalid enum"):
             choices = typing.get_args(typing.get_type_hints(Recipe)[field])
             expected = f"expected one of {', '.join(choices)}"
+        elif what.startswith("Expected `array`, got"):
+            expected = "give a list, for example [64]"
         raise UserError(f"{where}: {value}{expected}.") from error
 
 
@@ -334,4 +346,6 @@ def _source(cell: str) -> str | None:
             raise ImportError(f"{module} is not found as a file")
         return hashlib.sha256(pathlib.Path(spec.origin).read_bytes()).hexdigest()
     except (AttributeError, ImportError, OSError, TypeError, ValueError) as error:
-        raise UserError(f"The cell {cell} has no source file that could be found.") from error
+        raise UserError(
+            f"The cell {cell} has no source file that could be found. {cells.ADVICE}"
+        ) from error

@@ -3,6 +3,7 @@
 import importlib
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -31,6 +32,19 @@ def run(*arguments: str, cwd: pathlib.Path, code: int = 0) -> subprocess.Complet
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def block(language: str, start: str) -> str:
+    """The README's block of code in a language that begins so."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    (one,) = [text for text in found if text.startswith(start)]
+    return one
+
+
+def write_files(folder: pathlib.Path) -> None:
+    """The two files that the README has one write: a cell, and a recipe with it."""
+    (folder / "my_cells.py").write_text(block("python", "# my_cells.py"))
+    (folder / "my.toml").write_text(block("toml", "# my.toml"))
 
 
 def parsed(command: str) -> Any:

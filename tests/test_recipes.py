@@ -86,12 +86,13 @@ def test_a_file_extends_a_shipped_recipe(write):
         ('extends = "notebook-lstm"\nxyz = 3', "there is no field xyz"),
         ('extends = "notebook"', "extends is 'notebook'; expected one of notebook-simple-rnn"),
         ("extends = []", r"extends is \[\]; expected one of"),
-        ("epochs = 3", "missing required field cell"),
+        ("epochs = 3", "cell is missing; give one, or extends"),
         ('cell = ""', "cell is ''; expected str of length >= 1"),
         ('cell = "lstm"\nepochs = 0', "epochs is 0; expected int >= 1"),
         ('cell = "lstm"\nepochs = "3"', "epochs is '3'; expected int, got str"),
         ('cell = "lstm"\nepochs = 1.5', "epochs is 1.5; expected int"),
         ('cell = "lstm"\nfeatures = []', r"features is \[\]; expected array of length >= 1"),
+        ('cell = "lstm"\nfeatures = 64', r"features is 64; give a list, for example \[64\]"),
         ('cell = "lstm"\nfeatures = [4, 0]', r"features is \[4, 0\]; expected int >= 1"),
         ('cell = "lstm"\ndropout = 1', "dropout is 1; expected float < 1.0"),
         ('cell = "lstm"\nlearning_rate = nan', "learning_rate is nan; expected float > 0"),
@@ -134,6 +135,15 @@ def test_a_changed_recipe_says_what_was_changed_and_is_not_the_notebooks():
         changed(lstm, {"epochs": 0})
 
 
+def test_what_is_changed_twice_has_the_name_of_both_changes_at_once():
+    lstm = SHIPPED["notebook-lstm"]
+    once = changed(lstm, {"epochs": 3, "head": 8})
+    assert changed(once, {"epochs": 2}) == changed(lstm, {"epochs": 2, "head": 8})
+    assert changed(once, {"epochs": 10, "head": 32}) == lstm
+    mine = changed(Recipe(name="mine", cell="gru"), {"epochs": 3, "head": 8})
+    assert changed(mine, {"epochs": 2}).name == "mine+head=8+epochs=2"
+
+
 @pytest.mark.parametrize(
     "name", ["../up", "/etc", ".", "..", "a/b", "a\\b", "LSTM", "ä", "x" * 300, "nul\0", "claims"]
 )
@@ -164,7 +174,7 @@ def test_sameness_is_every_field_but_the_name():
 def test_sameness_of_a_guests_cell_is_its_source_too(write, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     recipe = Recipe(name="mine", cell="guest_of_recipes:Cell")
-    with pytest.raises(UserError, match="guest_of_recipes:Cell has no source"):
+    with pytest.raises(UserError, match="guest_of_recipes:Cell has no source.* module:Class"):
         digest(recipe)
     write("raise RuntimeError", "guest_of_recipes.py")
     before = digest(recipe)

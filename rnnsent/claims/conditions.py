@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnsent import recipes
+from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
 
 
@@ -47,14 +48,25 @@ recurrent dropout, and the SimpleRNN fitted twice, which the notebook's cell num
 BASES = tuple(dict.fromkeys(condition.recipe for condition in CONDITIONS.values()))
 """The shipped recipes that they are made of."""
 
+OWN = ("cell", *sorted({field for one in CONDITIONS.values() for field in one.changes}))
+"""The fields in which conditions differ: set in all of them, none would be what its title says."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
-    """What is to be trained under a name."""
+    """What is to be trained under a name.
+
+    Attributes:
+      title: in texts and tables; it says so where a condition is changed.
+      recipe: of the training.
+      printed: as of a condition; None where that is changed.
+      changed: whether it is a condition, but not trained as shipped.
+    """
 
     title: str
     recipe: Recipe
     printed: str | None = None
+    changed: bool = False
 
 
 def planned(bases: Sequence[Recipe], guests: Sequence[Recipe] = ()) -> dict[str, Planned]:
@@ -66,10 +78,7 @@ def planned(bases: Sequence[Recipe], guests: Sequence[Recipe] = ()) -> dict[str,
       guests: recipes to be shown beside; one that is a condition's own is not trained again.
     """
     base = dict(zip(BASES, bases, strict=True))
-    out = {
-        name: Planned(one.title, recipes.changed(base[one.recipe], one.changes), one.printed)
-        for name, one in CONDITIONS.items()
-    }
+    out = {name: _planned(one, base[one.recipe]) for name, one in CONDITIONS.items()}
     folders = {one.recipe.folder for one in out.values()}
     taken = set(out) | {one.title for one in out.values()}
     for recipe in guests:
@@ -77,3 +86,19 @@ def planned(bases: Sequence[Recipe], guests: Sequence[Recipe] = ()) -> dict[str,
             name, title = (f"recipe {n}" if n in taken else n for n in (recipe.name, recipe.title))
             out[name] = Planned(title, recipe)
     return out
+
+
+def _planned(condition: Condition, base: Recipe) -> Planned:
+    recipe = recipes.changed(base, condition.changes)
+    if recipe == recipes.changed(recipes.SHIPPED[condition.recipe], condition.changes):
+        return Planned(condition.title, recipe, condition.printed)
+    return Planned(f"{condition.title}, changed", recipe, changed=True)
+
+
+def check(changes: Mapping[str, Any]) -> None:
+    """Raises ``UserError`` for fields to be set everywhere in which the conditions differ."""
+    if own := [f"--{name.replace('_', '-')}" for name in OWN if name in changes]:
+        raise UserError(
+            f"{', '.join(own)}: the claims set this themselves, for it is what they compare; give "
+            "a recipe of your own with --recipes, and it is shown beside."
+        )

@@ -137,8 +137,9 @@ def record(
 ) -> Record:
     """All of it as data; the checkpoints of two trainings are read for the twenty reviews."""
     found = {name: [one.found for one in many] for name, many in finished.items()}
-    comparable = reviews.comparable
-    rows = {name: _row(plan[name], many, reviews) for name, many in finished.items()}
+    alike = notebook.reads_alike(reviews.comparable, dataclasses.asdict(reviews.encoding))
+    comparable = alike and not any(one.changed for one in plan.values())
+    rows = {name: _row(plan[name], many, reviews, alike) for name, many in finished.items()}
     tests = mcnemar(finished, reviews.test.label_N)
     parameters = {name: rows[name].parameters for name in notebook.TITLES}
     decided = criteria.criteria(found, tests, parameters, comparable)
@@ -162,7 +163,7 @@ def record(
     )
 
 
-def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews) -> Row:
+def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews, alike: bool) -> Row:
     test, recipe = reviews.test, planned.recipe
     right = [evaluation.correct(one.test_logits_N, test.label_N) for one in many]
     printed = notebook.TEST_ACCURACY[planned.printed] if planned.printed else None
@@ -171,7 +172,7 @@ def _row(planned: Planned, many: Sequence[Finished], reviews: Reviews) -> Row:
         recipe.name,
         recipe.recurrent_dropout,
         _parameters(recipe, reviews),
-        printed if reviews.comparable else None,
+        printed if alike else None,
         evaluation.bootstrap_interval(right[0]),
         tuple(evaluation.calibration(one.test_logits_N, test.label_N) for one in many),
         tuple(one.found for one in many),

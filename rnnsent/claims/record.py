@@ -26,7 +26,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       recurrent_dropout: of the recipe.
       parameters: their number.
       printed: accuracy that the notebook printed of what may have been trained like this; None
-        where there is none, or on other reviews.
+        where there is none, or where it cannot be set beside.
       interval: 95% interval of the first seed's test accuracy, over reviews.
       calibration: on the test reviews, per seed.
       found: per seed.
@@ -56,7 +56,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
       origin: of the command: data, machine, versions, time.
       test_title: what an accuracy on the test reviews is called.
-      comparable: whether these are the notebook's test reviews.
+      comparable: whether these are the notebook's test reviews, read as it reads them, and no
+        condition is changed.
       seeds: with which all conditions were trained and none diverged.
       lost: trainings that diverged, in words; empty where none did.
       rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.

@@ -184,7 +184,9 @@ def split(record: Record) -> list[Block]:
     ]
 
 
-_ELSEWHERE = "The notebook's gap was on other reviews, so these shares are not its."
+_ELSEWHERE = (
+    "The notebook's gap was on other reviews or of other recipes, so these shares are not its."
+)
 
 
 def _portion(printed: float, split: Sequence[Shares]) -> Strong:

@@ -1,5 +1,7 @@
 """The sentences a comparison opens with: each follows from the record by a rule, or is left out."""
 
+import msgspec
+
 from rnnsent import notebook, reference
 from rnnsent.compare.entrants import Entrant
 from rnnsent.compare.record import Pair, Record, Source
@@ -9,8 +11,6 @@ from rnnsent.report.numbers import counted, listed, p_value, percent, points, sh
 
 PRINTED = {"notebook-simple-rnn": "simple_rnn", "notebook-lstm": "lstm"}
 """Recipes of the notebook, and what :mod:`rnnsent.notebook` calls their models."""
-ENCODING = {"num_words": 5000, "maxlen": 132, "padding": "pre", "truncating": "pre"}
-"""How the notebook's reviews become ids."""
 
 
 def sentences(record: Record) -> list[str]:
@@ -26,7 +26,7 @@ def sentences(record: Record) -> list[str]:
 
 def as_the_notebook(data: Source) -> bool:
     """Whether these are the notebook's reviews, read as it reads them."""
-    return data.comparable and all(getattr(data, name) == v for name, v in ENCODING.items())
+    return notebook.reads_alike(data.comparable, msgspec.structs.asdict(data))
 
 
 def printed(record: Record, entrant: Entrant) -> float | None:
@@ -53,10 +53,16 @@ def _notebook(record: Record) -> str:
     here = listed([_here(entrant) for entrant in own])
     stored = [reference.OVER_SEEDS[entrant.name] for entrant in own]
     spread = listed([str(one) for one in stored])
+    fits = "".join(
+        f"; {reference.AFTER_FIRST_FIT[e.name]} after {titles[e.name]}'s first fit"
+        for e in own
+        if e.name in reference.AFTER_FIRST_FIT
+    )
     recipe, gives = ("recipe", "gives") if len(own) == 1 else ("recipes", "give")
     return (
         f"The notebook reported a test accuracy of {reported}; here its {recipe} {gives} {here} "
-        f"({stored[0].seeds} seeds, measured on {stored[0].date} and not in this run: {spread})."
+        f"({stored[0].seeds} seeds, measured on {stored[0].date} and not in this run: "
+        f"{spread}{fits})."
     )
 
 

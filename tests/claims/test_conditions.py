@@ -1,7 +1,9 @@
 import msgspec
+import pytest
 
 from rnnsent import notebook, recipes
-from rnnsent.claims.conditions import BASES, CONDITIONS, planned
+from rnnsent.claims.conditions import BASES, CONDITIONS, check, planned
+from rnnsent.errors import UserError
 
 SHIPPED = [recipes.SHIPPED[name] for name in BASES]
 
@@ -64,3 +66,18 @@ def test_what_the_notebook_printed_is_said_of_its_recipes_only():
         "lstm": "lstm",
     }
     assert set(printed.values()) == set(notebook.TEST_ACCURACY)
+
+
+def test_a_changed_condition_says_so_and_stands_beside_nothing_printed():
+    plan = planned([recipes.changed(one, {"head": 32}) for one in SHIPPED])  # the LSTM's anyway
+    changed = {name for name, one in plan.items() if one.changed}
+    assert changed == {name for name in CONDITIONS if name.startswith("simple_rnn")}
+    assert plan["simple_rnn"].title == "SimpleRNN, changed" and plan["lstm"].title == "LSTM"
+    assert {name for name, one in plan.items() if one.printed} == {"lstm"}
+
+
+@pytest.mark.parametrize("field", ["cell", "fits", "recurrent_dropout"])
+def test_what_makes_a_condition_is_not_set_in_all(field):
+    with pytest.raises(UserError, match=f"^--{field.replace('_', '-')}: the claims set this"):
+        check({"epochs": 2, field: 1})
+    check({"epochs": 2})

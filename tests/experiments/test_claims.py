@@ -90,6 +90,8 @@ def test_what_is_finished_is_not_done_again(finished):
         ("--redraw nowhere", "holds no claims"),
         ("--recipes nothing", "no recipe"),
         ("--seeds 0 0", "twice"),
+        ("--cell gru", "--cell: the claims set this"),
+        ("--fits 3 --recurrent-dropout 0.1", "--fits, --recurrent-dropout: the claims"),
         ("--data toy --epochs 0", "epochs"),
     ],
 )

@@ -3,24 +3,16 @@
 import ast
 import inspect
 import os
-import re
 import subprocess
 import sys
 
 import guests
 import pytest
-from scripts import ROOT, run
+from scripts import ROOT, block, run, write_files
 
 from rnnsent import cells
 
 SMALL = "--features 8 4 --embedding-size 4 --head 4 --maxlen 24 --epochs 1".split()
-
-
-def block(language: str, start: str) -> str:
-    """The README's block of code in a language that begins so."""
-    found = re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-    (one,) = [text for text in found if text.startswith(start)]
-    return one
 
 
 def minimal_cell(source: str) -> list[str]:
@@ -59,8 +51,7 @@ def test_the_example_in_python_runs():
 def guest(tmp_path_factory):
     """A folder with the two files that the README has one write, and the run made in it."""
     cwd = tmp_path_factory.mktemp("guest")
-    (cwd / "my_cells.py").write_text(block("python", "# my_cells.py"))
-    (cwd / "my.toml").write_text(block("toml", "# my.toml"))
+    write_files(cwd)
     recipes = ("--recipes", "notebook-lstm", "my.toml", "--data", "toy", "--quick")
     run("experiments.compare", *recipes, *SMALL, cwd=cwd)
     (folder,) = (cwd / "runs").iterdir()

@@ -5,7 +5,7 @@ import re
 import shlex
 
 import pytest
-from scripts import COMPARED, ROOT, parsed, refused, run
+from scripts import COMPARED, ROOT, parsed, refused, run, write_files
 
 pytestmark = pytest.mark.slow
 
@@ -85,11 +85,23 @@ def test_a_users_mistake_ends_the_process_itself_with_code_2(tmp_path):
     assert done.stderr.startswith("error: ") and "twice" in done.stderr
 
 
-def test_the_readmes_commands_are_the_scripts_and_parse():
+def test_the_readmes_commands_are_the_scripts_and_parse(tmp_path, monkeypatch):
     """Each script runs in a test of its own."""
+    write_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     readme = (ROOT / "README.md").read_text()
     commands = re.findall(r"^\| `python -m ([^`]*)`", readme, re.M)
     for command in commands:
         parsed(command.replace("…", ""))
     scripts = {f"experiments.{path.stem}" for path in (ROOT / "experiments").glob("[!_]*.py")}
     assert {command.split()[0] for command in commands} == scripts
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "experiments").glob("[!_]*.py")), ids=lambda p: p.stem
+)
+def test_a_scripts_help_is_for_its_user(path, capsys):
+    with pytest.raises(SystemExit):
+        parsed(f"experiments.{path.stem} --help")
+    assert "type: ignore" not in capsys.readouterr().out
