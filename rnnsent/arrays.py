@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Array = jax.Array
@@ -25,6 +26,11 @@ Step = Callable[[Params, Carry, Array], Carry]
 def save(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes arrays by name, as ``numpy.load`` reads them."""
     np.savez(path, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
+
+
+def described(tree: Any) -> str:
+    """Dtypes and shapes of a pytree of arrays, in its structure, for messages."""
+    return str(jax.tree.map(lambda a: f"{jnp.result_type(a)}{list(jnp.shape(a))}", tree))
 
 
 @jax.custom_jvp

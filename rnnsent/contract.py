@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnnsent import cells
-from rnnsent.arrays import Array, Carry, Params
+from rnnsent.arrays import Array, Carry, Params, described
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 
@@ -117,7 +117,7 @@ def _initial_carry(name: str, cell: cells.Cell, inputs: int) -> Carry:
         if not arrays or any(a.ndim == 0 or len(a) != rows for a in carry):
             _refuse(method, "must return a tuple of arrays with leading axis B, one row for each")
     one, carry = (tuple(map(jnp.asarray, carry)) for carry in carries.values())
-    if _described(one) != _described(tuple(a[:1] for a in carry)) or not all(
+    if described(one) != described(tuple(a[:1] for a in carry)) or not all(
         np.array_equal(np.repeat(a, ROWS, axis=0), b, equal_nan=True)
         for a, b in zip(one, carry, strict=True)
     ):
@@ -127,14 +127,14 @@ def _initial_carry(name: str, cell: cells.Cell, inputs: int) -> Carry:
 
 def _check_shapes(name: str, cell: cells.Cell, params: Params, carry: Carry, x_BE: Array) -> None:
     new = _called(f"{name}.step", jax.eval_shape, cell.advance, params, carry, x_BE)
-    before, after = (_described(tree) for tree in (carry, new))
+    before, after = (described(tree) for tree in (carry, new))
     if before != after:
         _refuse(f"{name}.step", f"turns the carry {before} into {after}, expected the same")
     y_BH = _called(f"{name}.output", jax.eval_shape, cell.output, params, carry, x_BE)
     if not _is_output(y_BH, cell.features):
         what = "output" if _has_output(cell) else "step"
         expected = f"float[{ROWS}, {cell.features}]"
-        _refuse(f"{name}.{what}", f"gives outputs {_described(y_BH)}, expected {expected}")
+        _refuse(f"{name}.{what}", f"gives outputs {described(y_BH)}, expected {expected}")
 
 
 def _is_output(y_BH: Any, features: int) -> bool:
@@ -144,10 +144,6 @@ def _is_output(y_BH: Any, features: int) -> bool:
 
 def _has_output(cell: cells.Cell) -> bool:
     return type(cell).output is not cells.Cell.output
-
-
-def _described(tree: Any) -> str:
-    return str(jax.tree.map(lambda a: f"{jnp.result_type(a)}{list(jnp.shape(a))}", tree))
 
 
 def _check_dropout(name: str, cell: cells.Cell, carry: Carry) -> None:
@@ -160,7 +156,7 @@ def _check_dropout(name: str, cell: cells.Cell, carry: Carry) -> None:
     if not _is_output(carry[0], cell.features):
         _refuse(
             f"{name}.initialize_carry",
-            f"gives {_described(carry[0])} as carry[0], expected float[{ROWS}, {cell.features}], "
+            f"gives {described(carry[0])} as carry[0], expected float[{ROWS}, {cell.features}], "
             "on which recurrent dropout acts; set recurrent_dropout to 0",
         )
 

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnnsent.arrays import Array, Carry, Params, Step
+from rnnsent.arrays import Array, Carry, Params, Step, described
 from rnnsent.kernels import packed, packing, plain
 
 
@@ -154,10 +154,6 @@ def _check_step(step: Step, params: Params, carry: Carry, x_BTE: Any) -> None:
         raise ValueError(f"the carry is a {type(carry).__name__}, expected a tuple of arrays")
     x_BE = jax.tree.map(lambda a: jax.ShapeDtypeStruct((len(a), *a.shape[2:]), a.dtype), x_BTE)
     new = jax.eval_shape(step, params, carry, x_BE)
-    before, after = (_described(tree) for tree in (carry, new))
+    before, after = (described(tree) for tree in (carry, new))
     if before != after:
         raise ValueError(f"the step turns the carry {before} into {after}, expected the same")
-
-
-def _described(tree: Any) -> str:
-    return str(jax.tree.map(lambda a: f"{jnp.result_type(a)}{list(jnp.shape(a))}", tree))
