@@ -1,0 +1,56 @@
+"""A cell by its name: one of ours, or ``module:Class`` of the user's own."""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from rnnsent.cells.cell import Cell
+from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
+from rnnsent.errors import UserError
+
+CELLS: dict[str, type[Cell]] = {"simple_rnn": SimpleRNNCell, "lstm": LSTMCell, "gru": GRUCell}
+
+ADVICE = f"Give one of {', '.join(CELLS)}, or module:Class from a folder that Python finds."
+"""What to do where a name stands for no cell."""
+
+
+def find(name: str) -> type[Cell]:
+    """The cell that a name stands for: one of ``CELLS``, or ``module:Class`` of the user's own.
+
+    Raises:
+      UserError: if there is none, or it is no cell.
+    """
+    if name in CELLS:
+        return CELLS[name]
+    module, _, attribute = name.partition(":")
+    try:
+        cell = getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"There is no cell {name!r} ({why}). {ADVICE}") from error
+    if not (inspect.isclass(cell) and issubclass(cell, Cell)):
+        raise UserError(f"{name} is no subclass of rnnsent.cells.Cell. {ADVICE}")
+    return cell
+
+
+def create(name: str, features: int, options: Mapping[str, Any]) -> Cell:
+    """A cell of a name and width with its hyper-parameters.
+
+    Raises:
+      UserError: for a hyper-parameter that the cell does not have.
+    """
+    cell = find(name)
+    known = set(cell.__dataclass_fields__) - {"parent", "name", "features"}
+    if unknown := set(options) - known:
+        raise UserError(
+            f"{name} has no option {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(sorted(known)) or 'none'}."
+        )
+    return cell(features=features, **options)
+
+
+def title(name: str) -> str:
+    """A cell's name in a table, without importing anything."""
+    class_name = CELLS[name].__name__ if name in CELLS else name.rpartition(":")[2]
+    return class_name.removesuffix("Cell")
