@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnnsent.arrays import Array
+from rnnsent.arrays import Array, is_float
 from rnnsent.data import PAD, START, lengths, pack_rows
 from rnnsent.inference import predict
 from rnnsent.model import SentimentClassifier
@@ -162,7 +162,7 @@ def _memory_norms(model: SentimentClassifier, params: Any, ids_BT: Array) -> dic
 
 def _nudge(carry: Array, steps: int) -> Array | None:
     """Zeros (B, T, ...) to add to one array of a carry; None for one without a gradient."""
-    if not jnp.issubdtype(carry.dtype, jnp.inexact):
+    if not is_float(carry):
         return None
     return jnp.zeros((len(carry), steps, *carry.shape[1:]), carry.dtype)
 

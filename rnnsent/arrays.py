@@ -33,6 +33,11 @@ def described(tree: Any) -> str:
     return str(jax.tree.map(lambda a: f"{jnp.result_type(a)}{list(jnp.shape(a))}", tree))
 
 
+def is_float(a: Any) -> bool:
+    """Whether an array, or the description of one, holds numbers that have a gradient."""
+    return jnp.issubdtype(jnp.result_type(a), jnp.inexact)
+
+
 @jax.custom_jvp
 def matmul(a: Array, b: Array) -> Array:
     """``a @ b``, with a gradient of ``b`` that a CPU computes fast.

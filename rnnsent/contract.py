@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnnsent import cells
-from rnnsent.arrays import Array, Carry, Params, described
+from rnnsent.arrays import Array, Carry, Params, described, is_float
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 
@@ -220,7 +220,7 @@ def _check_padding(
     def total(floats):
         params, x_BE = rebuild(floats)
         leaves = jax.tree.leaves(function(params, carry, x_BE))
-        return sum((a.sum() for a in leaves if jnp.issubdtype(a.dtype, jnp.inexact)), 0.0)
+        return sum((a.sum() for a in leaves if is_float(a)), 0.0)
 
     found = _called(f"{method}'s gradient", jax.jit(jax.value_and_grad(total)), floats)
     if not all(np.isfinite(a).all() for a in jax.tree.leaves(found)):
@@ -233,7 +233,7 @@ def _check_padding(
 def _float_leaves(tree: Any) -> tuple[list[Array], Any]:
     """A tree's arrays of floats, and the function that puts such ones back in their places."""
     leaves, treedef = jax.tree.flatten(tree)
-    places = [i for i, a in enumerate(leaves) if jnp.issubdtype(jnp.result_type(a), jnp.inexact)]
+    places = [i for i, a in enumerate(leaves) if is_float(a)]
 
     def rebuild(floats):
         filled = list(leaves)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from rnnsent.arrays import Array, Carry, Params, Step
+from rnnsent.arrays import Array, Carry, Params, Step, is_float
 from rnnsent.cells import Cell
 from rnnsent.recurrence import Implementation, implementation_of, scan
 
@@ -236,9 +236,8 @@ class Recurrent(nn.Module):
             return None
         if self.is_mutable_collection("scratch"):
             memory = implementation.scratch(*arguments)
-            leaves = jax.tree.leaves(memory)
             # A gradient hands the memory on, and only floats have one.
-            if all(jnp.issubdtype(a.dtype, jnp.inexact) for a in leaves):
+            if all(map(is_float, jax.tree.leaves(memory))):
                 self.variable("scratch", "memory", lambda: memory)
         return self.get_variable("scratch", "memory")
 

@@ -1,14 +1,26 @@
 """Reviews as training takes them, and how an epoch's are laid out over batches and devices."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnnsent import parameters
 from rnnsent.arrays import Array, Held
 from rnnsent.data import lengths, pack_rows
-from rnnsent.model import SentimentClassifier, init
+from rnnsent.devices import ROWS
+from rnnsent.model import SentimentClassifier
+
+
+class Labelled(Protocol):
+    """What is trained on: ids (N, T), int32, 0 = padding; labels (N,), int32, 1 = positive."""
+
+    @property
+    def ids_NT(self) -> np.ndarray: ...
+
+    @property
+    def label_N(self) -> np.ndarray: ...
 
 
 class Rows(NamedTuple):
@@ -48,6 +60,11 @@ class Plan(NamedTuple):
     def rows(self) -> int:
         return self.devices * self.parts * self.micro_batch
 
+    @property
+    def axis(self) -> str | None:
+        """Name of the mesh axis over which each device has its share of a batch, in order."""
+        return ROWS if self.devices > 1 else None
+
 
 def plan(batch_size: int, devices: int, micro_batch: int | None) -> Plan:
     """The layout with parts of at most ``micro_batch`` rows and the fewest filling rows.
@@ -67,8 +84,7 @@ def default_micro_batch(model: SentimentClassifier) -> int | None:
     """
     if jax.default_backend() != "cpu":
         return None
-    params = jax.eval_shape(lambda: init(model, jax.random.key(0)))
-    layers = [layer for name, layer in params.items() if name.startswith("layer_")]
+    layers = parameters.recurrent(parameters.shapes(model))
     widths = [a.shape[-1] for a in jax.tree.leaves(layers) if a.ndim]
     return max(128, (1 << 16) // max(widths, default=1))
 

@@ -1,7 +1,6 @@
 """The classifier: embedding, stacked recurrent layers, a small head, one logit per review."""
 
 import functools
-import math
 from typing import Any
 
 import jax
@@ -162,22 +161,3 @@ def init(model: SentimentClassifier, key: Array) -> dict:
 def still(model: SentimentClassifier) -> SentimentClassifier:
     """A model without what acts in training or before: trained models then share programs."""
     return model.clone(dropout=0.0, recurrent_dropout=0.0, recurrent_init="own", recurrent_gain=1.0)
-
-
-def summary(model: SentimentClassifier, maxlen: int = 132) -> list[tuple[str, str, int]]:
-    """The layers as Keras's ``summary()`` lists them: name, output shape, parameters."""
-    params = jax.eval_shape(lambda: init(model, jax.random.key(0)))
-
-    def count(name):
-        return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params.get(name, {})))
-
-    title = cells.title(model.cell)
-    rows = [("Embedding", f"(B, {maxlen}, {model.embedding_size})", count("embedding"))]
-    for i, features in enumerate(model.features):
-        last = i == len(model.features) - 1
-        shape = f"(B, {features})" if last else f"(B, {maxlen}, {features})"
-        rows.append(
-            (f"{title} {features} {'last' if last else 'sequences'}", shape, count(f"layer_{i}"))
-        )
-    rows.append((f"Dense {model.head} relu", f"(B, {model.head})", count("hidden")))
-    return [*rows, ("Dense 1 sigmoid", "(B, 1)", count("logit"))]

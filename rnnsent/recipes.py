@@ -17,14 +17,13 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
-import jax
 import msgspec
 import optax
 from msgspec import Meta
 
-from rnnsent import cells, optimizers
+from rnnsent import cells, optimizers, parameters
 from rnnsent.errors import UserError
-from rnnsent.model import SentimentClassifier, init
+from rnnsent.model import SentimentClassifier
 
 Scalar = bool | int | float | str
 Width = Annotated[int, Meta(ge=1)]
@@ -104,11 +103,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for option in self.cell_options:
             if not option.isidentifier() or option in ("features", "name", "parent"):
                 raise UserError(f"{self.name}: cell_options has {option!r}, no cell's option.")
-        if self.recurrent_gain != 1 and self.recurrent_init == "own":
-            raise UserError(
-                f"{self.name}: recurrent_gain is {self.recurrent_gain} with recurrent_init own; a "
-                "gain needs orthogonal or identity."
-            )
 
     def fields(self) -> dict[str, Any]:
         """All but the name."""
@@ -157,11 +151,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """
         model = self.classifier(vocab_size=1)
         try:
-            params = jax.eval_shape(lambda: init(model, jax.random.key(0)))
+            layers = parameters.recurrent(parameters.shapes(model))
         except ValueError as error:  # for example an identity that is not square
             raise UserError(f"{self.name}: {error}.") from error
-        layers = [layer for name, layer in params.items() if name.startswith("layer_")]
-        return sum(leaf.size for leaf in jax.tree.leaves(layers)) * self.epochs * self.fits
+        return parameters.size(layers) * self.epochs * self.fits
 
     @property
     def shipped(self) -> bool:

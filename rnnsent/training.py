@@ -16,7 +16,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import struct
 from jax.sharding import Mesh, NamedSharding
@@ -25,7 +24,7 @@ from jax.sharding import PartitionSpec as P
 from rnnsent.arrays import Array
 from rnnsent.devices import ROWS, SEEDS, mesh
 from rnnsent.epochs import Progress, Totals, run_epochs
-from rnnsent.layout import Batch, Plan, Rows, default_micro_batch, epoch_order, plan
+from rnnsent.layout import Batch, Labelled, Plan, Rows, default_micro_batch, epoch_order, plan
 from rnnsent.model import SentimentClassifier, init
 
 INITIAL, DROPOUT, ORDER = range(3)
@@ -169,23 +168,24 @@ def run_steps(
     state: TrainState,
     rows: Rows,
     order_KB: Array,
-    start: Array,
-    stop: Array,
-    *,
-    micro_batch: int | None = None,
-    axis: str | None = None,
+    span: tuple[Array, Array],
+    layout: Plan,
 ) -> tuple[TrainState, Totals]:
-    """The steps on rows ``order_KB[start:stop]`` one after another; see :func:`train_step`."""
+    """The steps of ``span``, the first and the one after the last, each on rows ``order_KB[step]``.
+
+    On a device of several ``order_KB`` is its share of each batch; see :func:`train_step`.
+    """
+    options: dict[str, Any] = {"micro_batch": layout.micro_batch, "axis": layout.axis}
 
     def body(index, carried):
         state, totals = carried
-        batch = _batch(rows, order_KB[index], axis)
-        state, new = train_step(model, optimizer, state, batch, micro_batch=micro_batch, axis=axis)
+        batch = _batch(rows, order_KB[index], layout.axis)
+        state, new = train_step(model, optimizer, state, batch, **options)
         return state, jax.tree.map(jnp.add, totals, new)
 
-    part = _batch(rows, order_KB[0, :micro_batch], axis)
+    part = _batch(rows, order_KB[0, : layout.micro_batch], layout.axis)
     state = state.replace(scratch=scratch(model, state.params, part))
-    state, totals = jax.lax.fori_loop(start, stop, body, (state, Totals.zero()))
+    state, totals = jax.lax.fori_loop(*span, body, (state, Totals.zero()))
     return state.replace(scratch=None), totals
 
 
@@ -205,24 +205,20 @@ def train_steps(
     states: TrainState,
     rows: Rows,
     order_SKB: Array,
-    start: Array,
-    stop: Array,
+    span: tuple[Array, Array],
     *,
     model: SentimentClassifier,
     optimizer: optax.GradientTransformation,
     layout: Plan,
     devices: Mesh,
 ) -> tuple[TrainState, Totals]:
-    """The steps ``start`` to ``stop`` of every training as one dispatch.
-
-    The bounds are known only when it runs, so one compilation serves all dispatches.
+    """Some steps of every training as one dispatch; one compilation serves all spans.
 
     Args:
       states: stacked along S; donated.
       rows: the reviews, on every device.
       order_SKB: int32, row numbers of each training's K batches; -1 only fills.
-      start: first step.
-      stop: the step after the last.
+      span: the first step, and the one after the last.
       model: of all trainings.
       optimizer: the one the states were created with.
       layout: of a batch over the devices along ``ROWS``.
@@ -232,23 +228,20 @@ def train_steps(
       The next states, and per training the totals of these steps, (S,).
     """
 
-    def run(state_and_order, rows, start, stop):
-        state, order_KB = state_and_order
-        micro_batch, axis = layout.micro_batch, ROWS if devices.shape[ROWS] > 1 else None
-        return run_steps(
-            model, optimizer, state, rows, order_KB, start, stop, micro_batch=micro_batch, axis=axis
-        )
+    def share(states, order_SKB, rows, span):
+        def run(state_and_order):
+            state, order_KB = state_and_order
+            return run_steps(model, optimizer, state, rows, order_KB, span, layout)
 
-    def share(states, order_SKB, *common):
-        return _every(lambda each: run(each, *common), (states, order_SKB))
+        return _every(run, (states, order_SKB))
 
     return jax.shard_map(
         share,
         mesh=devices,
-        in_specs=(P(SEEDS), P(SEEDS, None, ROWS), P(), P(), P()),
+        in_specs=(P(SEEDS), P(SEEDS, None, ROWS), P(), P()),
         out_specs=P(SEEDS),
         check_vma=False,
-    )(states, order_SKB, rows, start, stop)
+    )(states, order_SKB, rows, span)
 
 
 def _every(function: Callable, trees_S: Any) -> Any:
@@ -266,8 +259,7 @@ def fit(
     model: SentimentClassifier,
     optimizer: optax.GradientTransformation,
     states: Sequence[TrainState],
-    ids_NT: np.ndarray,
-    label_N: np.ndarray,
+    reviews: Labelled,
     *,
     epochs: int,
     batch_size: int = 512,
@@ -284,8 +276,7 @@ def fit(
       optimizer: the one the states were created with.
       states: where to start from, one per seed, all after the same number of steps; consumed
         (donated). A trained state goes on where it ended.
-      ids_NT: int32 token ids, 0 = padding, wherever it stands.
-      label_N: int32, 1 = positive.
+      reviews: what to train on, a :class:`rnnsent.data.Split` or arrays of the same names.
       epochs: how many more.
       batch_size: rows in a step; the last step of an epoch takes what is left, as Keras does.
       micro_batch: rows a device works on at a time; by default what suits the backend.
@@ -302,8 +293,8 @@ def fit(
         raise ValueError("the states must be one or more, all after the same number of steps")
     devices = mesh(len(states))
     layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
-    count, steps = len(label_N), -(-len(label_N) // batch_size)
-    rows = jax.device_put(Rows.of(ids_NT, label_N), NamedSharding(devices, P()))
+    count = len(reviews.label_N)
+    rows = jax.device_put(Rows.of(reviews.ids_NT, reviews.label_N), NamedSharding(devices, P()))
     stacked = jax.device_put(stack(states), NamedSharding(devices, P(SEEDS)))
     dispatch = functools.partial(
         train_steps, model=model, optimizer=optimizer, layout=layout, devices=devices
@@ -313,8 +304,9 @@ def fit(
         return _orders(stacked.key, epoch, count, layout)
 
     def advance(stacked, order_SKB, start, stop):
-        return dispatch(stacked, rows, order_SKB, start, stop)
+        return dispatch(stacked, rows, order_SKB, (start, stop))
 
+    steps = -(-count // batch_size)
     epoch = int(states[0].step) // steps
     stacked, history = run_epochs(
         order, advance, stacked, range(epoch, epoch + epochs), steps, progress

@@ -24,9 +24,8 @@ ROWS = 50
 def trained(seeds: list[int]) -> list[tuple[float, list]]:
     """Per seed the loss of a step with dropout, and Adam's mean of the gradients."""
     toy = data.load("toy", data.Encoding(num_words=60, maxlen=16))
-    rows = toy.train.ids_NT[:ROWS], toy.train.label_N[:ROWS]
     states = [create_state(MODEL, ADAM, seed) for seed in seeds]
-    states, history = fit(MODEL, ADAM, states, *rows, epochs=1, batch_size=ROWS)
+    states, history = fit(MODEL, ADAM, states, toy.train[:ROWS], epochs=1, batch_size=ROWS)
     return [
         (epochs[0].loss, [leaf.ravel().tolist() for leaf in jax.tree.leaves(_mean(state))])
         for state, epochs in zip(states, history, strict=True)

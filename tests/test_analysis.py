@@ -33,9 +33,7 @@ def model_of(cell: str) -> SentimentClassifier:
 def trained(request, toy):
     """A model and parameters that have learned the toy task a little."""
     model, adam = model_of(request.param), optimizers.adam(1e-2)
-    states, _ = fit(
-        model, adam, [create_state(model, adam, 0)], toy.train.ids_NT, toy.train.label_N, epochs=3
-    )
+    states, _ = fit(model, adam, [create_state(model, adam, 0)], toy.train, epochs=3)
     return model, jax.device_get(states[0].params)
 
 

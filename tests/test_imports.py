@@ -19,6 +19,7 @@ RANK = {
             ("recurrence", "baseline", "provenance"),
             ("layers",),
             ("model",),
+            ("parameters",),
             ("recipes", "layout", "contract"),
             ("inference",),
             ("training",),

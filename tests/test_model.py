@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from reference import OPTIMISED, loss_and_gradients, mask_of
 
-from rnnsent import notebook
 from rnnsent.data import pack_rows
 from rnnsent.errors import UserError
-from rnnsent.model import SentimentClassifier, init, summary
+from rnnsent.model import SentimentClassifier, init
 from rnnsent.recipes import SHIPPED
 
 IMPLEMENTATIONS = ("scan", "packed")
@@ -29,22 +28,6 @@ def sharper(params, seed=1):
     keys = jax.random.split(jax.random.key(seed), len(leaves))
     noise = [0.02 * jax.random.normal(k, a.shape) for k, a in zip(keys, leaves, strict=True)]
     return jax.tree.unflatten(treedef, [a + n for a, n in zip(leaves, noise, strict=True)])
-
-
-@by_recipe
-def test_layers_and_parameters_are_the_notebooks(recipe):
-    model = SHIPPED[recipe].classifier(5000)
-    rows = summary(model)
-    assert [(layer, count) for layer, _, count in rows] == list(notebook.LAYERS[model.cell])
-    assert sum(count for *_, count in rows) == notebook.PARAMS[model.cell]
-
-
-def test_a_summary_counts_any_cells_parameters():
-    rows = summary(SentimentClassifier("guests:PositiveCell", features=(8, 4), vocab_size=50), 16)
-    assert rows[1] == ("Positive 8 sequences", "(B, 16, 8)", 32 * 8 + 8)
-    assert rows[2] == ("Positive 4 last", "(B, 4)", 8 * 4 + 4)
-    (empty,) = summary(SentimentClassifier("guests:ConstantCell", features=(4,)))[1:-2]
-    assert empty == ("Constant 4 last", "(B, 4)", 0)
 
 
 def test_the_module_is_its_configuration():

@@ -99,7 +99,6 @@ def test_a_file_extends_a_shipped_recipe(write):
         ('cell = "lstm"\nlearning_rate = inf', "learning_rate is inf; it must be finite"),
         ('cell = "lstm"\nclip = inf', "clip is inf; it must be finite"),
         ('cell = "lstm"\nschedule = "x"', "schedule is 'x'; expected one of constant, cosine"),
-        ('cell = "lstm"\nrecurrent_gain = 0.9', "recurrent_gain is 0.9 with recurrent_init own"),
         ('cell = "lstm"\ncell_options.a = [1]', "cell_options is .*; expected bool"),
         ('cell = "lstm"\ncell_options.features = 1', "cell_options has 'features'"),
         ('cell = "lstm"\nname = "x"', "name is 'x'; a recipe is named by its file"),

@@ -15,7 +15,7 @@ from on_devices import ADAM, MODEL
 
 from rnnsent import data, evaluation, optimizers, training
 from rnnsent.inference import predict
-from rnnsent.layout import Batch, epoch_order, plan
+from rnnsent.layout import Batch, Rows, epoch_order, plan
 from rnnsent.model import SentimentClassifier
 from rnnsent.training import create_state, fit, gradients, loss_sums, train_step
 
@@ -33,8 +33,8 @@ def fitted(toy, model=MODEL, *, seeds=(0,), epochs=2, rows=75, batch_size=32, **
 
 
 def go_on(toy, states, model=MODEL, *, epochs=1, rows=75, batch_size=32, **options):
-    part = (toy.train.ids_NT[:rows], toy.train.label_N[:rows])
-    return fit(model, ADAM, states, *part, epochs=epochs, batch_size=batch_size, **options)
+    part = toy.train[:rows]
+    return fit(model, ADAM, states, part, epochs=epochs, batch_size=batch_size, **options)
 
 
 def same(a, b):
@@ -114,9 +114,9 @@ def test_seeds_advance_as_one_vectorised_step_on_an_accelerator(toy, monkeypatch
 
 def test_a_training_that_diverges_ends_with_that_epoch(toy):
     reckless = optimizers.adam(1e30)
-    part = (toy.train.ids_NT[:75], toy.train.label_N[:75])
+    part = toy.train[:75]
     state = create_state(MODEL, reckless, 0)
-    (state,), (history,) = fit(MODEL, reckless, [state], *part, epochs=3, batch_size=32)
+    (state,), (history,) = fit(MODEL, reckless, [state], part, epochs=3, batch_size=32)
     assert [now.epoch for now in history] == [1] and not np.isfinite(history[0].loss)
     assert int(state.step) == 3
 
@@ -129,8 +129,8 @@ def test_where_the_padding_stands_changes_nothing(toy):
     left_NT = data.pack_rows(ids_NT[:, ::-1])[:, ::-1]
     assert (left_NT != right_NT).any()
     states = [
-        fit(MODEL, ADAM, [create_state(MODEL, ADAM, 0)], rows, label_N, epochs=1, batch_size=32)
-        for rows in (ids_NT, right_NT, left_NT)
+        fit(MODEL, ADAM, [create_state(MODEL, ADAM, 0)], rows, epochs=1, batch_size=32)
+        for rows in (Rows.of(padded_NT, label_N) for padded_NT in (ids_NT, right_NT, left_NT))
     ]
     (first,), *others = (state for state, _ in states)
     for (other,) in others:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import optax
 
-from rnnsent import evaluation, memory, model, notebook, predictions, readings, training
+from rnnsent import evaluation, memory, notebook, parameters, predictions, readings, training
 from rnnsent.compare import between, entrants, record
 from rnnsent.compare.subjects import Finished, Subject, sound
 from rnnsent.data import Reviews
@@ -73,7 +73,7 @@ def _entrant(subject: Subject, title: str, reviews: Reviews) -> entrants.Entrant
     recipe, maxlen = subject.recipe, reviews.test.ids_NT.shape[1]
     layers = [
         entrants.Layer(name=name, output=output, parameters=count)
-        for name, output, count in model.summary(subject.model, maxlen)
+        for name, output, count in parameters.summary(subject.model, maxlen)
     ]
     trainings = [_training(one, subject, reviews) for one in subject.trained]
     return entrants.Entrant(

@@ -16,10 +16,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from rnnsent.arrays import Array, Carry, Params, Step
 from rnnsent.kernels import packing, plain
+from rnnsent.kernels.cotangents import floats, restored, zero
 
 Tree = Any
 Keep = Callable[[Carry, Tree, Tree], Tree]
@@ -136,7 +136,7 @@ def _forward_jvp(step: Step, keep: Keep, primals: tuple, tangents: tuple) -> tup
         return jax.tree.map(lambda a, after: jnp.concatenate([a[None], after]), carry, later)
 
     _, dcarries = jax.jvp(plainly, arguments, tangents[:-2])
-    return (carries, kept), (dcarries, jax.tree.map(_zero_tangent, kept))
+    return (carries, kept), (dcarries, jax.tree.map(zero, kept))
 
 
 def _advance(step: Step, keep: Keep, params: Params, carry: Carry, x_B: Tree) -> tuple[Carry, Tree]:
@@ -155,7 +155,7 @@ def _zeros(step: Step, keep: Keep, params: Params, carry: Carry, x_TB: Tree) -> 
     return over_time(steps + 1, carry), over_time(steps, kept)
 
 
-def _get(tree_T: Tree, t: Array) -> Tree:
+def _get(tree_T: Tree, t: Array | int) -> Tree:
     return jax.tree.map(lambda a: a[t], tree_T)
 
 
@@ -220,8 +220,8 @@ def _scan_forward(
         )
     carries, kept = _forward(step, _kept, params, carry, x_TB, length_B, scratch)
     out = _get(carries, length_B.max(initial=0)), carries[0][1:] if sequences else None
-    given = None if scratch is None else ()
-    return out, (given, (params, x_TB, length_B, carries, kept))
+    unused = None if scratch is None else ()
+    return out, (unused, (params, x_TB, length_B, carries, kept))
 
 
 def _check_scratch(scratch: Tree, fits: Tree) -> None:
@@ -232,14 +232,13 @@ def _check_scratch(scratch: Tree, fits: Tree) -> None:
         )
 
 
-def _scan_backward(step: Step, sequences: bool, saved: Tree, cotangents: Tree) -> tuple:
-    given, saved = saved
+def _scan_backward(step: Step, sequences: bool, saved: Tree, given: Tree) -> tuple:
+    unused, saved = saved
     params, x_TB, _, carries, kept = saved
-    floats = _gradients(step, sequences, *saved, _floats(cotangents))
-    carry = jax.tree.map(lambda a: a[0], carries)
-    grads = (_cotangent(like, f) for like, f in zip((params, carry, x_TB), floats, strict=True))
-    used = None if given is None else jax.tree.map(_as_cotangent, (carries, kept))
-    return *grads, None, used
+    grads = _gradients(step, sequences, *saved, floats(given))
+    likes = params, _get(carries, 0), x_TB
+    used = None if unused is None else restored((carries, kept), floats((carries, kept)))
+    return *map(restored, likes, grads), None, used
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -251,11 +250,13 @@ def _gradients(
     length_B: Array,
     carries: Carry,
     kept: Tree,
-    cotangents: list[Array],
+    given: list[Array],
 ) -> tuple[list[Array], list[Array], list[Array]]:
-    """Cotangents of params, initial carry and inputs: of their arrays of floats, in order."""
-    carry = jax.tree.map(lambda a: a[0], carries)
-    dcarry, dy_TBH = _apart(cotangents, sequences)
+    """Cotangents of params, initial carry and inputs from those ``given`` of the results: of their
+    arrays of floats, in order."""
+    carry = _get(carries, 0)
+    # The cotangents of the final carry, and of the outputs, which stand last.
+    dcarry, dy_TBH = (given[:-1], given[-1]) if sequences else (given, None)
     steps = length_B.max(initial=0)
 
     def body(i, state):
@@ -268,18 +269,13 @@ def _gradients(
         pull = _filled(new, pull, inputs, _get(carries, t + 1), _get(kept, t))
         none = jax.tree.map(jnp.zeros_like, dcarry)
         dnew = packing.where(t < length_B, dcarry, none)
-        dparams_t, dbefore, dx_B = map(_floats, pull(_cotangent(carry, dnew)))
+        dparams_t, dbefore, dx_B = map(floats, pull(restored(carry, dnew)))
         dcarry = jax.tree.map(jnp.add, dbefore, packing.where(t < length_B, none, dcarry))
         return dcarry, jax.tree.map(jnp.add, dparams, dparams_t), _put(dx_TB, t, dx_B)
 
-    zeros = jax.tree.map(jnp.zeros_like, (_floats(params), _floats(x_TB)))
+    zeros = jax.tree.map(jnp.zeros_like, (floats(params), floats(x_TB)))
     dcarry, dparams, dx_TB = jax.lax.fori_loop(0, steps, body, (dcarry, *zeros))
     return dparams, dcarry, dx_TB
-
-
-def _apart(cotangents: list[Array], sequences: bool) -> tuple[list[Array], Array | None]:
-    """The cotangents of the final carry, and of the outputs, which stand last."""
-    return (cotangents[:-1], cotangents[-1]) if sequences else (cotangents, None)
 
 
 @_gradients.defjvp
@@ -291,16 +287,16 @@ def _gradients_jvp(
     def output(carry):
         return carry[0] if sequences else None
 
-    def plainly(params, carry, x_TB, cotangents):
+    def plainly(params, carry, x_TB, given):
         def run(params, carry, x_TB):
             return _plain(step, params, carry, x_TB, primals[2], output)
 
         out, pull = jax.vjp(run, params, carry, x_TB)
-        return tuple(map(_floats, pull(_cotangent(out, cotangents))))
+        return tuple(map(floats, pull(restored(out, given))))
 
     def arguments(values):
-        params, x_TB, _, carries, _, cotangents = values
-        return params, jax.tree.map(lambda a: a[0], carries), x_TB, cotangents
+        params, x_TB, _, carries, _, given = values
+        return params, _get(carries, 0), x_TB, given
 
     return jax.jvp(plainly, arguments(primals), arguments(tangents))
 
@@ -320,35 +316,6 @@ def _plain(
 
     steps = jax.tree.leaves(x_TB)[0].shape[0]
     return jax.lax.scan(body, carry, (jnp.arange(steps), x_TB))
-
-
-# Integers and flags (a counter in a carry, an index table among parameters) have no gradient: JAX
-# gives them cotangents of a type that no loop can carry, float0.
-
-
-def _floats(tree: Tree) -> list[Array]:
-    """The arrays of a tree that have a gradient."""
-    return [a for a in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(a), jnp.inexact)]
-
-
-def _cotangent(like: Tree, floats: Sequence[Array]) -> Tree:
-    """A cotangent of ``like`` from those of its arrays of floats."""
-    rest = iter(floats)
-
-    def fill(a):
-        return next(rest) if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else _zero_tangent(a)
-
-    return jax.tree.map(fill, like)
-
-
-def _zero_tangent(a: Array) -> Array | np.ndarray:
-    if jnp.issubdtype(jnp.result_type(a), jnp.inexact):
-        return jnp.zeros_like(a)
-    return np.zeros(jnp.shape(a), jax.dtypes.float0)
-
-
-def _as_cotangent(a: Array) -> Array | np.ndarray:
-    return a if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else _zero_tangent(a)
 
 
 _scan.defvjp(_scan_forward, _scan_backward)

@@ -94,8 +94,7 @@ class Rnnsent:
             self.states,
             self.rows,
             self.order_SKB,
-            0,
-            1,
+            (0, 1),
             model=self.model,
             optimizer=self.optimizer,
             layout=self.layout,
@@ -107,9 +106,8 @@ class Rnnsent:
         steps *= self.case.seeds // self.seeds
         while steps:
             stop = min(self.at + steps, self.batches)
-            self.states, totals = self.program(
-                self.states, self.rows, self.order_SKB, self.at, stop
-            )
+            span = (self.at, stop)
+            self.states, totals = self.program(self.states, self.rows, self.order_SKB, span)
             steps, self.at = steps - (stop - self.at), stop % self.batches
         jax.block_until_ready((self.states, totals))
 
