@@ -57,13 +57,15 @@ def run_epochs(
     states: Any,
     epochs: range,
     steps: int,
-    progress: Callable[[Progress], Any] | None,
+    progress: Callable[[Progress], Any] | None = None,
+    epoch_ended: Callable[[list[Progress]], Any] | None = None,
 ) -> tuple[Any, list[list[Progress]]]:
     """Runs epochs of some steps each, reporting progress.
 
     Every epoch takes one ``order(states, epoch)``, which ``advance(states, order, start, stop)``
     trains on, some steps at a time. An epoch in which no seed's loss is finite is the last one, for
-    no later step brings it back.
+    no later step brings it back. ``progress`` is told of all seeds together every few steps,
+    ``epoch_ended`` of each seed as its epoch ends.
 
     Returns:
       The states after the last step and, per epoch, the progress of every seed at its end.
@@ -77,6 +79,8 @@ def run_epochs(
             states, totals = advance(states, taken, start, stop)
             meter.add(stop, totals)
         history.append(meter.end())
+        if epoch_ended:
+            epoch_ended(history[-1])
         if not any(math.isfinite(now.loss) for now in history[-1]):
             break
     return states, history

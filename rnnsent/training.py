@@ -262,9 +262,11 @@ def fit(
     reviews: Labelled,
     *,
     epochs: int,
+    first_epoch: int | None = None,
     batch_size: int = 512,
     micro_batch: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    epoch_ended: Callable[[list[Progress]], None] | None = None,
 ) -> tuple[list[TrainState], list[list[Progress]]]:
     """Trains for some epochs over all rows, each epoch in a new order; no row is dropped.
 
@@ -275,22 +277,26 @@ def fit(
       model: of all trainings.
       optimizer: the one the states were created with.
       states: where to start from, one per seed, all after the same number of steps; consumed
-        (donated). A trained state goes on where it ended.
+        (donated).
       reviews: what to train on, a :class:`rnnsent.data.Split` or arrays of the same names.
       epochs: how many more.
+      first_epoch: how many the states have behind them, which numbers the epochs and gives each an
+        order of its own. Needed for states that were trained: their steps do not tell it, since
+        they may have been steps of another ``batch_size``.
       batch_size: rows in a step; the last step of an epoch takes what is left, as Keras does.
       micro_batch: rows a device works on at a time; by default what suits the backend.
       progress: called every few steps, with the mean over the seeds.
+      epoch_ended: called with every seed's progress as its epoch ends.
 
     Returns:
       Per seed the state after the last step and, per epoch, the progress at its end. An epoch in
       which no seed's loss is finite is the last one.
 
     Raises:
-      ValueError: for no states, or states after different numbers of steps.
+      ValueError: for no states, states after different numbers of steps, or trained ones without
+        ``first_epoch``.
     """
-    if len({int(state.step) for state in states}) != 1:
-        raise ValueError("the states must be one or more, all after the same number of steps")
+    first = _first_epoch(states, first_epoch)
     devices = mesh(len(states))
     layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
     count = len(reviews.label_N)
@@ -306,12 +312,20 @@ def fit(
     def advance(stacked, order_SKB, start, stop):
         return dispatch(stacked, rows, order_SKB, (start, stop))
 
+    ran = range(first, first + epochs)
     steps = -(-count // batch_size)
-    epoch = int(states[0].step) // steps
-    stacked, history = run_epochs(
-        order, advance, stacked, range(epoch, epoch + epochs), steps, progress
-    )
+    stacked, history = run_epochs(order, advance, stacked, ran, steps, progress, epoch_ended)
     return _unstack(stacked, len(states)), [list(seed) for seed in zip(*history, strict=True)]
+
+
+def _first_epoch(states: Sequence[TrainState], given: int | None) -> int:
+    """The number of the epoch to start with, from 0."""
+    steps = {int(state.step) for state in states}
+    if len(steps) != 1:
+        raise ValueError("the states must be one or more, all after the same number of steps")
+    if given is None and steps != {0}:
+        raise ValueError("the states are trained: give first_epoch, how many epochs those were")
+    return given or 0
 
 
 @jax.jit

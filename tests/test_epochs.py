@@ -13,15 +13,22 @@ def totals(loss, correct=1.0, weight=2.0):
 
 
 def test_totals_are_divided_once_and_steps_go_a_few_at_a_time():
-    dispatched, seen = [], []
+    dispatched, seen, ended = [], [], []
 
     def advance(states, taken, start, stop):
         dispatched.append((taken, start, stop))
         return states + stop - start, totals([start + 1.0, 3.0], [1.0, 2.0], [4.0, 4.0])
 
     state, history = run_epochs(
-        lambda states, epoch: f"order {epoch}", advance, 0, range(2, 4), STEPS, seen.append
+        lambda states, epoch: f"order {epoch}",
+        advance,
+        0,
+        range(2, 4),
+        STEPS,
+        seen.append,
+        lambda seeds: ended.append((len(seen), seeds)),
     )
+    assert ended == [(2, history[0]), (4, history[1])]
     assert state == 2 * STEPS
     assert dispatched == [(f"order {e}", *part) for e in (2, 3) for part in ((0, 7), (7, 9))]
     for epoch, (first, second) in zip((3, 4), history, strict=True):
@@ -40,15 +47,15 @@ def test_seeds_go_on_while_the_loss_of_one_is_finite():
     def advance(epoch, taken, start, stop):
         return epoch + 1, totals(LOSSES[epoch + 1], np.ones(2), np.ones(2))
 
-    state, history = run_epochs(lambda *_: None, advance, 0, range(4), 1, None)
+    state, history = run_epochs(lambda *_: None, advance, 0, range(4), 1)
     assert state == 3 and len(history) == 3
 
 
 @pytest.mark.parametrize("epochs", [range(0), range(5, 5)])
 def test_no_epochs_are_no_history(epochs):
-    assert run_epochs(None, None, "states", epochs, 1, None) == ("states", [])
+    assert run_epochs(None, None, "states", epochs, 1) == ("states", [])
 
 
 def test_progress_is_plain_data():
-    _, ((now,),) = run_epochs(lambda *_: None, lambda s, *_: (s, totals(1.0)), 0, range(1), 1, None)
+    _, ((now,),) = run_epochs(lambda *_: None, lambda s, *_: (s, totals(1.0)), 0, range(1), 1)
     assert all(type(value) in (int, float) for value in dataclasses.asdict(now).values())

@@ -2,9 +2,10 @@
 
 ``<run>/config.json, provenance.json, vocabulary.json, <recipe>/seed-<s>/…``: the run's provenance
 tells of the command that wrote last, a training's own ``config.json`` and ``provenance.json`` of
-that training. Its ``result.json`` is written last and at once, so a training that has one is
-finished, and an interrupted one is trained again. One that diverged is finished too: its
-``result.json`` says in which epoch, and nothing else is kept of it.
+that training. ``metrics.jsonl`` has a line for each epoch that has ended. ``result.json`` is
+written last and at once, so a training that has one is finished, and an interrupted one is trained
+again. One that diverged is finished too: its ``result.json`` says in which epoch, and nothing else
+is kept of it.
 """
 
 from rnnsent.runs.folders import (

@@ -19,6 +19,9 @@ from rnnsent.runs.records import Config, Epoch, Result, RunConfig
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
 
+METRICS = "metrics.jsonl"
+"""A training's file with a line per epoch, each written as its epoch ends."""
+
 
 def seed_folder(run: pathlib.Path, recipe: str, seed: int) -> pathlib.Path:
     """Where a training is kept; ``recipe`` is :attr:`rnnsent.recipes.Recipe.folder`."""
@@ -158,9 +161,9 @@ def load(folder: pathlib.Path) -> Trained:
     one = read(folder)
     epochs = one.diverged or one.result.epochs
     try:
-        history = records.read_lines(folder / "metrics.jsonl", Epoch)
+        history = records.read_lines(folder / METRICS, Epoch)
         if len(history) != epochs:
-            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {epochs}")
+            raise ValueError(f"{METRICS} has {len(history)} epochs, not {epochs}")
         if one.diverged:
             return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
         # NumPy leaves a file that it opened itself open where it is damaged.

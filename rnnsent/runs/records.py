@@ -162,9 +162,10 @@ def write_json(path: pathlib.Path, content: Any) -> None:
     os.replace(partial, path)
 
 
-def write_lines(path: pathlib.Path, items: list[Any]) -> None:
-    """One line of JSON per item."""
-    path.write_bytes(msgspec.json.Encoder(enc_hook=_plain).encode_lines(items))
+def append_line(path: pathlib.Path, item: Any) -> None:
+    """One more line of JSON; it is in the file when this returns."""
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(item, enc_hook=_plain) + b"\n")
 
 
 def _plain(value: Any) -> Any:
@@ -192,7 +193,7 @@ def read_json(path: pathlib.Path, kind: type[Kind]) -> Kind:
 
 
 def read_lines(path: pathlib.Path, kind: type[Kind]) -> list[Kind]:
-    """What :func:`write_lines` wrote; an ``OSError`` or ``ValueError`` where it is damaged."""
+    """What :func:`append_line` wrote; an ``OSError`` or ``ValueError`` where it is damaged."""
     return msgspec.json.Decoder(kind).decode_lines(path.read_bytes())
 
 
