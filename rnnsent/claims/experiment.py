@@ -16,8 +16,9 @@ from rnnsent import (
     readings,
     runs,
 )
-from rnnsent.claims import criteria, measure
+from rnnsent.claims import criteria, leads, measure
 from rnnsent.claims.conditions import CONDITIONS, Planned
+from rnnsent.claims.criterion import Results, verdict
 from rnnsent.claims.measure import Epoch, Found
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.data import Reviews
@@ -157,7 +158,7 @@ def record(
         tests,
         predictions.groups(logits, reviews.test),
         tuple(predictions.agreements(logits)),
-        tuple(Claim(text, criteria.verdict(cs), tuple(cs)) for text, cs in decided.items()),
+        tuple(Claim(text, verdict(cs), tuple(cs)) for text, cs in decided.items()),
         tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
         tuple(_twenty(plan, finished, chosen, reviews, implementation)),
     )
@@ -186,17 +187,17 @@ def _parameters(recipe: Recipe, reviews: Reviews) -> int:
 
 
 def mcnemar(finished: Trainings, label_N: np.ndarray) -> dict[str, tuple[evaluation.McNemar, ...]]:
-    """Those of ``criteria.BEATEN`` and the LSTM on the same reviews, per seed."""
+    """Those of ``leads.BEATEN`` and the LSTM on the same reviews, per seed."""
     right = {
         name: [evaluation.correct(one.test_logits_N, label_N) for one in finished[name]]
-        for name in (*criteria.BEATEN, "lstm")
+        for name in (*leads.BEATEN, "lstm")
     }
     return {
-        name: tuple(map(evaluation.mcnemar, right[name], right["lstm"])) for name in criteria.BEATEN
+        name: tuple(map(evaluation.mcnemar, right[name], right["lstm"])) for name in leads.BEATEN
     }
 
 
-def nearest(found: criteria.Results, cell: str) -> tuple[str, int]:
+def nearest(found: Results, cell: str) -> tuple[str, int]:
     """Of a cell's trainings the one nearest to the notebook's accuracy: condition and seed.
 
     Args:

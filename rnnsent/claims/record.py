@@ -4,7 +4,7 @@ import pathlib
 
 import msgspec
 
-from rnnsent.claims.criteria import Criterion
+from rnnsent.claims.criterion import Criterion
 from rnnsent.claims.measure import Found
 from rnnsent.errors import UserError
 from rnnsent.evaluation import Calibration, McNemar
@@ -61,7 +61,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       seeds: with which all conditions were trained and none diverged.
       lost: trainings that diverged, in words; empty where none did.
       rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
-      tests: by condition of ``criteria.BEATEN``, per seed: it and the LSTM on the same reviews.
+      tests: by condition of ``leads.BEATEN``, per seed: it and the LSTM on the same reviews.
       groups: of the test reviews, by what they are grouped by; accuracies by a row's name.
       agreements: of the rows with one another, of seeds with one another.
       claims: in the notebook's order.

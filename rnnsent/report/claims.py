@@ -8,13 +8,8 @@ import numpy as np
 from rnnsent import evaluation, memory
 from rnnsent.claims import measure
 from rnnsent.claims.conditions import CONDITIONS
-from rnnsent.claims.criteria import (
-    LEARNED,
-    by_recurrent_dropout,
-    by_trainings,
-    learned,
-    printed_gap,
-)
+from rnnsent.claims.insides import LEARNED, learned
+from rnnsent.claims.leads import by_recurrent_dropout, by_trainings, printed_gap
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.comparison import SIGNIFICANCE, Shares
 from rnnsent.report import images, insides, page, reviews

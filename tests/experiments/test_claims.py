@@ -10,7 +10,7 @@ from scripts import refused, run
 from rnnsent import locks, notebook
 from rnnsent.claims import record as records
 from rnnsent.claims.conditions import CONDITIONS
-from rnnsent.claims.criteria import verdict
+from rnnsent.claims.criterion import verdict
 
 pytestmark = pytest.mark.slow
 OPTIONS = "--data toy --epochs 2 --seeds 0 --maxlen 24 --features 8 4".split()
