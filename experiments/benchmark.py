@@ -19,7 +19,7 @@ from rnnsent.benchmark.record import Measured, Record, Settings, failures
 from rnnsent.config import DataOptions, cli
 from rnnsent.data import Reviews
 from rnnsent.report import benchmark as report
-from rnnsent.runs import records
+from rnnsent.runs.records import Provenance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Options(DataOptions):
 def main(options: Options) -> None:
     """Times training and inference against Keras, PyTorch and Flax on the same work."""
     if options.redraw is not None:
-        record = records.read_json(options.redraw / "benchmark.json", Record)
+        record = runs.read_record(options.redraw, Record)
         print(report.write(record, options.redraw))
         return
     devices.configure()
@@ -81,13 +81,13 @@ def main(options: Options) -> None:
     folder = runs.new_folder(options.out, "benchmark")
     console.say(f"{reviews.provenance['title']}; record in {folder}")
     settings = Settings(*options.choice().taken)
-    record = Record(settings, records.Provenance(**provenance.of(reviews)), [])
+    record = Record(origin=Provenance.of(provenance.of(reviews)), settings=settings, cases=[])
     for measured in _measured(options, reviews, folder):
         record.cases.append(measured)
-        records.write_json(folder / "benchmark.json", record)
-        text = report.write(records.read_json(folder / "benchmark.json", Record), folder)
+        runs.write_record(folder, record)
+        text = report.write(runs.read_record(folder, Record), folder)
     print(text)
-    console.say(f"record: {folder / 'benchmark.json'}")
+    console.say(f"record: {folder / record.FILE}")
     if failed := failures(record):
         raise SystemExit("\n".join(failed))
 

@@ -11,11 +11,9 @@ In the folder of a comparison with the same options, its trainings are taken ove
 import dataclasses
 import pathlib
 
-import msgspec
-
 from rnnsent import console, devices, locks, provenance, runs
 from rnnsent.claims import conditions, experiment
-from rnnsent.claims import record as records
+from rnnsent.claims.record import Record
 from rnnsent.config import TrainOptions, cli, progress
 from rnnsent.report import claims as report
 from rnnsent.report import terminal
@@ -40,7 +38,7 @@ files of your own."""
 def main(options: Options) -> None:
     """Tests the notebook's claims about why its SimpleRNN and its LSTM differ."""
     if options.redraw:
-        record = records.read(options.redraw)
+        record = runs.read_record(options.redraw, Record)
         with locks.alone(options.redraw):
             _show(record, options.redraw)
         return
@@ -59,18 +57,19 @@ def main(options: Options) -> None:
                 name: runs.train(folder, one.recipe, options.seeds, reviews, **settings)
                 for name, one in plan.items()
             }
-        origin = msgspec.convert(made, Provenance)
+        origin = Provenance.of(made)
         record = experiment.look(
             plan, trained, options.seeds, reviews, origin, options.implementation
         )
-        records.write(folder, record)
+        runs.write_record(folder, record)
         _show(record, folder)
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
+def _show(record: Record, folder: pathlib.Path) -> None:
     """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
-    terminal.show(report.write(record, records.place(folder)))
-    console.say(f"Everything is in {folder}; the report is {records.place(folder)}/report.html")
+    pages = (folder / record.FILE).parent
+    terminal.show(report.write(record, pages))
+    console.say(f"Everything is in {folder}; the report is {pages / 'report.html'}")
     if record.lost:
         raise SystemExit(f"error: {record.lost}. {runs.ADVICE}")
 

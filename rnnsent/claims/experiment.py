@@ -149,18 +149,18 @@ def record(
         name: {one.found.seed: one.test_logits_N for one in many} for name, many in finished.items()
     }
     return Record(
-        origin,
-        reviews.provenance["test_title"],
-        comparable,
-        seeds,
-        lost,
-        rows,
-        tests,
-        predictions.groups(logits, reviews.test),
-        tuple(predictions.agreements(logits)),
-        tuple(Claim(text, verdict(cs), tuple(cs)) for text, cs in decided.items()),
-        tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
-        tuple(_twenty(plan, finished, chosen, reviews, implementation)),
+        origin=origin,
+        test_title=reviews.provenance["test_title"],
+        comparable=comparable,
+        seeds=seeds,
+        lost=lost,
+        rows=rows,
+        tests=tests,
+        groups=predictions.groups(logits, reviews.test),
+        agreements=tuple(predictions.agreements(logits)),
+        claims=tuple(Claim(text, verdict(cs), tuple(cs)) for text, cs in decided.items()),
+        chosen=tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
+        reviews=tuple(_twenty(plan, finished, chosen, reviews, implementation)),
     )
 
 

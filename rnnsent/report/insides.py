@@ -26,7 +26,7 @@ def draw(record: Record) -> dict[str, bytes]:
 
 def _words(record: Record) -> dict[str, bytes]:
     """What becomes of predictions by how many words are kept, replaced, or left to read."""
-    rows, data = record.rows.values(), record.origin.data["title"]
+    rows, data = record.rows.values(), record.origin.source.title
     out = {}
     for name, xlabel in (("last", "last words read"), ("replaced", "first words replaced")):
         panels = {
@@ -56,7 +56,7 @@ def _memory(record: Record) -> bytes:
     shown = ("simple_rnn-plain", "lstm", "simple_rnn-twice")
     guests = [name for name in record.rows if name not in CONDITIONS]
     drawn = curves({name: record.rows[name] for name in (*shown, *guests)})
-    return images.memory(drawn, record.origin.data["title"], among=curves(record.rows))
+    return images.memory(drawn, record.origin.source.title, among=curves(record.rows))
 
 
 def flips(rows: Mapping[str, Row]) -> Table:

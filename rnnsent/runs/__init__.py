@@ -32,7 +32,7 @@ from rnnsent.runs.reading import (
     seeds,
     trusted,
 )
-from rnnsent.runs.records import read_json, write_json
+from rnnsent.runs.records import read_json, read_record, write_json, write_record
 from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "pending",
     "read",
     "read_json",
+    "read_record",
     "readable",
     "restore",
     "save_vocabulary",
@@ -64,4 +65,5 @@ __all__ = [
     "train",
     "trusted",
     "write_json",
+    "write_record",
 ]

@@ -72,7 +72,7 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return f"{self.title} seed {self.seed} diverged in epoch {self.diverged}"
+        return records.diverged(self.title, self.seed, self.diverged)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,7 +66,7 @@ def case(
 
 def record(*cases: Measured) -> Record:
     """As it is read back."""
-    provenance = {
+    origin = {
         "device": {"platform": "cpu", "name": "A machine, 2 cores", "devices": 2},
         "versions": {"jax": "1.2", "absent": None},
         "git": None,
@@ -74,10 +74,11 @@ def record(*cases: Measured) -> Record:
         "started": "today",
         "data": {
             **{"source": "toy", "title": "made-up reviews", "test_title": "accuracy"},
-            **{"train": 1, "test": 1},
+            **{"train": 1, "test": 1, "vocabulary": "counted", "num_words": 60, "maxlen": 16},
+            **{"padding": "pre", "truncating": "pre"},
         },
     }
-    content = {"settings": {"rounds": 3, "seconds": 0.4}, "provenance": provenance}
+    content = {"settings": {"rounds": 3, "seconds": 0.4}, "origin": origin}
     encoded = msgspec.json.encode(content | {"cases": cases})
     return msgspec.json.decode(encoded, type=Record)
 
