@@ -24,7 +24,7 @@ from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.data import Reviews
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
-from rnnsent.runs import Trained, records
+from rnnsent.runs import Trained, files
 from rnnsent.runs.records import Provenance
 
 
@@ -103,7 +103,7 @@ def _finished(
     if not path.exists():
         console.say(f"{planned.title} seed {trained.seed}: looking inside")
         classifier, seed, params = restore(planned.recipe, trained, implementation)
-        records.write_json(path, measure.measure(classifier, params, seed, reviews))
+        files.write_json(path, measure.measure(classifier, params, seed, reviews))
     return Finished(trained, _found(trained, measure.read(path)))
 
 

@@ -8,6 +8,7 @@ again. One that diverged is finished too: its ``result.json`` says in which epoc
 is kept of it.
 """
 
+from rnnsent.runs.files import read_json, write_json
 from rnnsent.runs.folders import (
     check_place,
     data_of,
@@ -32,7 +33,7 @@ from rnnsent.runs.reading import (
     seeds,
     trusted,
 )
-from rnnsent.runs.records import read_json, read_record, write_json, write_record
+from rnnsent.runs.records import read_record, write_record
 from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
 
 __all__ = [

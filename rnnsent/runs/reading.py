@@ -13,7 +13,7 @@ from rnnsent import checkpoints, console, optimizers, recipes
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.runs import records
+from rnnsent.runs import files, records
 from rnnsent.runs.records import Config, Epoch, Result, RunConfig
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
@@ -102,7 +102,7 @@ def finished(run: pathlib.Path) -> list[Training]:
       UserError: if there is none, or the folder is not as this version leaves it.
     """
     if (run / "config.json").exists():
-        records.read_json(run / "config.json", RunConfig)
+        files.read_json(run / "config.json", RunConfig)
     names = {path.parents[1].name for path in run.glob("*/seed-*/result.json")}
     order = {name: i for i, name in enumerate(SHIPPED)}
     ordered = sorted(names, key=lambda name: (order.get(name, len(order)), name))
@@ -152,8 +152,8 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
 
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
-    config = records.read_json(folder / "config.json", Config)
-    return Training(folder, config, records.read_json(folder / "result.json", Result))
+    config = files.read_json(folder / "config.json", Config)
+    return Training(folder, config, files.read_json(folder / "result.json", Result))
 
 
 def load(folder: pathlib.Path) -> Trained:
@@ -161,7 +161,7 @@ def load(folder: pathlib.Path) -> Trained:
     one = read(folder)
     epochs = one.diverged or one.result.epochs
     try:
-        history = records.read_lines(folder / METRICS, Epoch)
+        history = files.read_lines(folder / METRICS, Epoch)
         if len(history) != epochs:
             raise ValueError(f"{METRICS} has {len(history)} epochs, not {epochs}")
         if one.diverged:

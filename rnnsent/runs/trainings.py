@@ -29,7 +29,7 @@ from rnnsent.data import Reviews
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
-from rnnsent.runs import reading, records
+from rnnsent.runs import files, reading
 from rnnsent.runs.reading import Trained, seed_folder
 from rnnsent.runs.records import Config, Data, Epoch, Measured, Result
 
@@ -120,7 +120,7 @@ def check_same(run: pathlib.Path, recipe: Recipe) -> None:
     digest = recipes.digest(recipe)
     for seed in reading.seeds(run, recipe.folder):
         folder = seed_folder(run, recipe.folder, seed)
-        held = records.read_json(folder / "config.json", Config)
+        held = files.read_json(folder / "config.json", Config)
         if held.digest != digest or held.recipe.fields() != recipe.fields():
             raise UserError(
                 f"{folder} holds a training with {_difference(held.recipe, recipe)}. Rename the "
@@ -152,7 +152,7 @@ class _Course:
             return
         self.epochs.append(now)
         line = Epoch(now.epoch, now.loss, now.accuracy, now.seconds, now.rows / now.seconds)
-        records.append_line(self.folder / reading.METRICS, line)
+        files.append_line(self.folder / reading.METRICS, line)
         if not math.isfinite(now.loss):
             self.diverged = now.epoch
 
@@ -229,8 +229,8 @@ class _Group:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / reading.METRICS).unlink(missing_ok=True)
         config = Config(recipe, digest, seed, rows, vocab_size, implementation)
-        records.write_json(folder / "config.json", config)
-        records.write_json(folder / "provenance.json", provenance.of(self.reviews))
+        files.write_json(folder / "config.json", config)
+        files.write_json(folder / "provenance.json", provenance.of(self.reviews))
 
     def _fit(
         self,
@@ -276,4 +276,4 @@ class _Group:
             training_seconds=seconds,
             together=len(self.seeds),
         )
-        records.write_json(folder / "result.json", result)
+        files.write_json(folder / "result.json", result)

@@ -10,17 +10,6 @@ from rnnsent.recipes import SHIPPED, Recipe, digest
 from rnnsent.recipes.digests import sources
 
 
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def written(text, name="my.toml"):
-        (tmp_path / name).write_text(text)
-        return name
-
-    return written
-
-
 def test_sameness_is_every_field_but_the_name():
     start = {"recurrent_init": "orthogonal"}  # which a gain goes with
     recipe = msgspec.structs.replace(SHIPPED["notebook-lstm"], **start)

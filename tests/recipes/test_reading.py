@@ -4,17 +4,6 @@ from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED, Recipe, changed, find
 
 
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def written(text, name="my.toml"):
-        (tmp_path / name).write_text(text)
-        return name
-
-    return written
-
-
 def test_a_file_extends_a_shipped_recipe(write):
     mine = find(
         write('extends = "notebook-lstm"\ncell = "my:Cell"\nepochs = 3\ncell_options.bias = 1.5\n')
