@@ -66,7 +66,7 @@ def sources(module: str, path: pathlib.Path) -> dict[str, bytes]:
     package = path.name == "__init__.py"
     root = path.parents[module.count(".") + package]
     found: dict[str, bytes] = {}
-    waiting = {module: path} | _files(root, module, module)
+    waiting = _files(root, module, module) | {module: path}
     while waiting:
         name, file = waiting.popitem()
         if name not in found:

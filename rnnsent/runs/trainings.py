@@ -131,7 +131,7 @@ def check_same(run: pathlib.Path, recipe: Recipe) -> None:
 def _difference(held: Recipe, recipe: Recipe) -> str:
     old, new = held.fields(), recipe.fields()
     texts = [f"{name} {old[name]!r}, not {new[name]!r}" for name in old if old[name] != new[name]]
-    return "; ".join(texts) or f"another source of the cell {recipe.cell}"
+    return "; ".join(texts) or f"another source of the cell {recipe.cell} or what it imports"
 
 
 @dataclasses.dataclass
