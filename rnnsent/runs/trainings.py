@@ -17,6 +17,7 @@ from rnnsent import (
     checkpoints,
     console,
     contract,
+    epochs,
     evaluation,
     inference,
     optimizers,
@@ -201,8 +202,8 @@ class _Group:
         for course in courses:
             self._begin(course.folder, course.seed)
         seconds = 0.0
-        for number in range(self.recipe.fits):
-            self._fit(courses, number * self.recipe.epochs, progress)
+        for _ in range(self.recipe.fits):
+            self._fit(courses, progress)
             seconds += time.perf_counter() - started
             for course in courses:
                 course.measure(self.model, self.reviews)
@@ -233,16 +234,16 @@ class _Group:
         files.write_json(folder / "provenance.json", provenance.of(self.reviews))
 
     def _fit(
-        self,
-        courses: Sequence[_Course],
-        first_epoch: int,
-        progress: Callable[[training.Progress], None] | None,
+        self, courses: Sequence[_Course], progress: Callable[[training.Progress], None] | None
     ) -> None:
         """One more fit of every course."""
 
-        def epoch_ended(seeds: Sequence[training.Progress]) -> None:
+        def tell(seeds: Sequence[training.Progress]) -> None:
+            if progress:
+                progress(epochs.mean(seeds))
             for course, now in zip(courses, seeds, strict=True):
-                course.ended(now)
+                if now.ended:
+                    course.ended(now)
 
         rows = self.reviews.train
         states, _ = training.fit(
@@ -251,10 +252,8 @@ class _Group:
             [course.state for course in courses],
             rows,
             epochs=self.recipe.epochs,
-            first_epoch=first_epoch,
             batch_size=self.recipe.batch(len(rows)),
-            progress=progress,
-            epoch_ended=epoch_ended,
+            progress=tell,
         )
         for course, state in zip(courses, states, strict=True):
             course.state = state

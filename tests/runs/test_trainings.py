@@ -107,11 +107,11 @@ def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, rec
 def test_the_others_of_a_program_go_on_where_one_seed_diverges(tmp_path, toy, recipe, monkeypatch):
     fit = training.fit
 
-    def losing(*arguments, epoch_ended, **options):
-        def ended(seeds):
-            epoch_ended([dataclasses.replace(seeds[0], loss=math.nan), seeds[1]])
+    def losing(*arguments, progress, **options):
+        def told(seeds):
+            progress([dataclasses.replace(seeds[0], loss=math.nan), seeds[1]])
 
-        return fit(*arguments, epoch_ended=ended, **options)
+        return fit(*arguments, progress=told, **options)
 
     monkeypatch.setattr(training, "fit", losing)
     monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: seeds)
