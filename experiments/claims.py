@@ -16,7 +16,7 @@ import msgspec
 from rnnsent import console, devices, locks, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims import record as records
-from rnnsent.config import TrainOptions, cli, progress
+from rnnsent.config import Recipes, Seeds, TrainOptions, cli, progress
 from rnnsent.report import claims as report
 from rnnsent.report import terminal
 from rnnsent.runs.records import Provenance
@@ -26,10 +26,10 @@ from rnnsent.runs.records import Provenance
 class Options(TrainOptions):
     """Options of the claims."""
 
-    recipes: tuple[str, ...] = ("sound-simple-rnn", "sound-lstm")
+    recipes: Recipes = ("sound-simple-rnn", "sound-lstm")
     """Shown beside the conditions that the criteria are about: shipped recipes by name, or TOML \
 files of your own."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Seeds = (0, 1, 2, 3, 4)
     """One training of each condition per seed; everything random follows from it."""
 
     def __post_init__(self) -> None:

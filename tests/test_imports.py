@@ -14,14 +14,14 @@ RANK = {
     for rank, names in enumerate(
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference"),
-            ("data", "cells", "optimizers", "locks"),
+            ("data", "cells", "optimizers", "locks", "commandline"),
             ("kernels", "interop", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
             ("layers",),
             ("model",),
             ("parameters",),
             ("recipes", "layout", "contract"),
-            ("inference",),
+            ("inference", "changes"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
