@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+import msgspec
 import tyro
 from rich.console import Console
 from rich.progress import Progress
@@ -92,7 +93,8 @@ def main(options: Options) -> None:
     folder = runs.new_folder(options.out, "benchmark")
     console.say(f"{reviews.provenance['title']}; record in {folder}")
     settings = Settings(*options.choice().taken)
-    record = Record(settings, records.Provenance(**provenance.of(reviews)), [])
+    origin = msgspec.convert(provenance.of(reviews), records.Provenance)
+    record = Record(settings, origin, [])
     for measured in _measured(options, reviews, folder):
         record.cases.append(measured)
         records.write_json(folder / "benchmark.json", record)

@@ -18,7 +18,8 @@ from rnnsent.claims import conditions, experiment
 from rnnsent.claims import record as records
 from rnnsent.config import Recipes, Seeds, TrainOptions, cli, progress
 from rnnsent.report import claims as report
-from rnnsent.report import terminal
+from rnnsent.report import nothing, terminal
+from rnnsent.report.blocks import Block
 from rnnsent.runs.records import Provenance
 
 
@@ -42,7 +43,7 @@ def main(options: Options) -> None:
     if options.redraw:
         record = records.read(options.redraw)
         with locks.alone(options.redraw):
-            _show(record, options.redraw)
+            _show(_pages(record, options.redraw), options.redraw, record.lost)
         return
     devices.configure()
     plan = conditions.planned(options.chosen(conditions.BASES), options.chosen())
@@ -63,16 +64,25 @@ def main(options: Options) -> None:
         record = experiment.look(
             plan, trained, options.seeds, reviews, origin, options.implementation
         )
+        if record is None:
+            every = [one for many in trained.values() for one in many]
+            pages = nothing.write(every, reviews.provenance, records.place(folder))
+            _show(pages, folder, f"{runs.diverged_text(every)}; nothing is left to report")
+            return
         records.write(folder, record)
-        _show(record, folder)
+        _show(_pages(record, folder), folder, record.lost)
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
-    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
-    terminal.show(report.write(record, records.place(folder)))
+def _pages(record: records.Record, folder: pathlib.Path) -> list[Block]:
+    return report.write(record, records.place(folder))
+
+
+def _show(pages: list[Block], folder: pathlib.Path, lost: str) -> None:
+    """The pages on the terminal; ends with code 1 if a training was lost."""
+    terminal.show(pages)
     console.say(f"Everything is in {folder}; the report is {records.place(folder)}/report.html")
-    if record.lost:
-        raise SystemExit(f"error: {record.lost}. {runs.ADVICE}")
+    if lost:
+        raise SystemExit(f"error: {lost}. {runs.ADVICE}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from rnnsent.compare import entrants, measure, subjects
 from rnnsent.compare import record as records
 from rnnsent.config import TrainOptions, cli, progress
 from rnnsent.report import compare as report
-from rnnsent.report import terminal
+from rnnsent.report import nothing, terminal
+from rnnsent.report.blocks import Block
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,7 @@ def main(options: Options) -> None:
     if options.redraw:
         record = records.read(options.redraw)
         with locks.alone(options.redraw):
-            _show(record, options.redraw)
+            _show(report.write(record, options.redraw), options.redraw, _lost(record))
         return
     devices.configure()
     chosen = options.chosen()
@@ -44,19 +45,28 @@ def main(options: Options) -> None:
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
+        every = [one for many in trained for one in many]
+        if all(one.diverged for one in every):
+            pages = nothing.write(every, reviews.provenance, folder)
+            _show(pages, folder, f"{runs.diverged_text(every)}; nothing is left to report")
+            return
         compared = subjects.finished(chosen, trained, reviews, options.implementation)
-        parts = runs.origins([one.folder for many in trained for one in many])
+        parts = runs.origins([one.folder for one in every])
         record = measure.measure(compared, reviews, measure.origin(made, parts), bag_of_words=bag)
         records.write(record, folder)
-        _show(record, folder)
+        _show(report.write(record, folder), folder, _lost(record))
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
-    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
-    terminal.show(report.write(record, folder))
+def _lost(record: records.Record) -> str:
+    return ", ".join(entrants.diverged(record.entrants))
+
+
+def _show(pages: list[Block], folder: pathlib.Path, lost: str) -> None:
+    """The pages on the terminal; ends with code 1 if a training was lost."""
+    terminal.show(pages)
     console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
-    if lost := entrants.diverged(record.entrants):
-        raise SystemExit(f"error: {', '.join(lost)}. {runs.ADVICE}")
+    if lost:
+        raise SystemExit(f"error: {lost}. {runs.ADVICE}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def main(options: Options) -> None:
     """Shows how two models of a run read one review, --review or --text, on a page and in words."""
     devices.configure()
     folder = options.folder()
-    trainings = _chosen(runs.readable(folder), options)
+    trainings = _chosen(_read(folder, options), options)
     name, truth, ids_T, vocabulary = _review(folder, options)
     words = readings.words(vocabulary, ids_T)
     require(bool(words), "No known word is left of the review. Give a text with words in English.")
@@ -72,6 +72,15 @@ def _write(path: pathlib.Path, card: cards.Card, folder: pathlib.Path, seed: int
         page.replace(path, html.encode("utf-8"))
     except OSError as error:
         require(False, f"Cannot write {path}: {error.strerror}. Choose another place with --out.")
+
+
+def _read(folder: pathlib.Path, options: Options) -> list[runs.Training]:
+    """The run's trainings; what was not asked for by name is left out if it cannot be trusted."""
+    found = runs.readable(folder)
+    if not options.recipes:
+        return runs.trusted(found, options.cell)
+    runs.check_named(found, options.cell)
+    return found
 
 
 def _chosen(trainings: list[runs.Training], options: Options) -> list[runs.Training]:

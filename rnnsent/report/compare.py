@@ -24,6 +24,7 @@ from rnnsent.report.numbers import (
     counted,
     duration,
     listed,
+    numbered,
     p_value,
     percent,
     short,
@@ -152,13 +153,13 @@ def _accuracy(record: Record) -> Iterator[Block]:
         for e in record.finished
     ]
     yield Table(head, rows)
-    head = ("recipe", "training loss", "test loss", "seeds", "training in all")
+    head = ("recipe", "training loss", "test loss", "trained with", "training in all")
     rows = [
         (
             e.title,
             _nats(e.results.train_loss.mean),
             _nats(e.results.test_loss.mean),
-            ", ".join(str(training.seed) for training in e.finished),
+            numbered("seed", [training.seed for training in e.finished]),
             duration(e.results.seconds),
         )
         for e in record.finished
