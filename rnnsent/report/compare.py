@@ -9,7 +9,7 @@ from rnnsent.compare.entrants import Entrant, diverged
 from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Calibration
-from rnnsent.report import gradients, images, page, reviews, story
+from rnnsent.report import doubts, gradients, images, page, reviews, story
 from rnnsent.report.blocks import (
     Block,
     Code,
@@ -111,6 +111,7 @@ def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
     if lost := diverged(record.entrants):
         yield Paragraph([Strong("Left out of all that follows:"), f" {'; '.join(lost)}."])
+    yield from doubts.of(record)
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "
     if seeds == 1:
