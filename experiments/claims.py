@@ -14,9 +14,9 @@ import pathlib
 from rnnsent import console, devices, locks, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims.record import Record
-from rnnsent.config import TrainOptions, cli, progress
+from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress
 from rnnsent.report import claims as report
-from rnnsent.report import terminal
+from rnnsent.report import nothing
 from rnnsent.runs.records import Provenance
 
 
@@ -24,10 +24,10 @@ from rnnsent.runs.records import Provenance
 class Options(TrainOptions):
     """Options of the claims."""
 
-    recipes: tuple[str, ...] = ("sound-simple-rnn", "sound-lstm")
+    recipes: Recipes = ("sound-simple-rnn", "sound-lstm")
     """Shown beside the conditions that the criteria are about: shipped recipes by name, or TOML \
 files of your own."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Seeds = (0, 1, 2, 3, 4)
     """One training of each condition per seed; everything random follows from it."""
 
     def __post_init__(self) -> None:
@@ -61,17 +61,19 @@ def main(options: Options) -> None:
         record = experiment.look(
             plan, trained, options.seeds, reviews, origin, options.implementation
         )
+        if record is None:
+            every = [one for many in trained.values() for one in many]
+            lost = f"{runs.diverged_text(every)}; nothing is left to report"
+            place = (folder / Record.FILE).parent
+            conclude(nothing.write(every, reviews.provenance, place), place, lost)
+            return
         runs.write_record(folder, record)
         _show(record, folder)
 
 
 def _show(record: Record, folder: pathlib.Path) -> None:
-    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
-    pages = (folder / record.FILE).parent
-    terminal.show(report.write(record, pages))
-    console.say(f"Everything is in {folder}; the report is {pages / 'report.html'}")
-    if record.lost:
-        raise SystemExit(f"error: {record.lost}. {runs.ADVICE}")
+    place = (folder / record.FILE).parent
+    conclude(report.write(record, place), place, record.lost)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def look(
     reviews: Reviews,
     origin: Provenance,
     implementation: str = "auto",
-) -> Record:
+) -> Record | None:
     """Measures finished trainings and decides; what is measured already is read back.
 
     Args:
@@ -63,13 +63,13 @@ def look(
       origin: of this command.
       implementation: of the recurrence in what is measured.
 
-    Raises:
-      SystemExit: if with every seed a condition diverged.
+    Returns:
+      None where with every seed a condition diverged, so that nothing can be compared.
     """
     lost = runs.diverged_text(one for many in trained.values() for one in many)
     kept, left = finite(trained, seeds)
     if not kept:
-        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+        return None
     finished = {
         name: [_finished(plan[name], one, reviews, implementation) for one in many.values()]
         for name, many in left.items()

@@ -58,7 +58,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         int, Meta(ge=1, description="Passes over the training reviews in one fit.")
     ] = 10
     fits: Annotated[
-        int, Meta(ge=1, description="Fits one after the other, each going on where one ended.")
+        int, Meta(ge=1, description="Fits one after the other, each from where the last one ended.")
     ] = 1
     batch_size: Annotated[
         int, Meta(ge=1, description="Reviews in an optimizer step, at most all there are.")

@@ -8,7 +8,7 @@ from rnnsent.compare.entrants import Entrant, diverged
 from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Calibration
-from rnnsent.report import gradients, images, models, page, reviews, story
+from rnnsent.report import doubts, gradients, images, models, page, reviews, story
 from rnnsent.report.blocks import (
     Block,
     Heading,
@@ -22,6 +22,7 @@ from rnnsent.report.numbers import (
     counted,
     duration,
     listed,
+    numbered,
     p_value,
     percent,
     short,
@@ -108,6 +109,7 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
     yield from left_out("; ".join(diverged(record.entrants)))
+    yield from doubts.of(record)
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "
     if seeds == 1:
@@ -131,13 +133,13 @@ def _accuracy(record: Record) -> Iterator[Block]:
         for e in record.finished
     ]
     yield Table(head, rows)
-    head = ("recipe", "training loss", "test loss", "seeds", "training in all")
+    head = ("recipe", "training loss", "test loss", "trained with", "training in all")
     rows = [
         (
             e.title,
             _nats(e.results.train_loss.mean),
             _nats(e.results.test_loss.mean),
-            ", ".join(str(training.seed) for training in e.finished),
+            numbered("seed", [training.seed for training in e.finished]),
             duration(e.results.seconds),
         )
         for e in record.finished

@@ -72,7 +72,7 @@ def flips(rows: Mapping[str, Row]) -> Table:
             neutral = np.mean([f.turned_by_neutral for f in sure])
             texts = [f"{turned:.1f}%", f"{neutral:.1f}%", f"{moved:+.3f}"]
         confident = np.mean([one.confident for one in tested])
-        body.append((row.title, str(len(sure)), f"{confident:,.0f}", *texts))
+        body.append((row.title, f"{len(sure)} of {len(tested)}", f"{confident:,.0f}", *texts))
     head = (
         "model",
         "seeds",

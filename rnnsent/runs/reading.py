@@ -136,8 +136,9 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
       cells: that may be imported, as ``module:Class``, besides the shipped ones.
 
     Raises:
-      UserError: if there is none.
+      UserError: if there is none, or a cell is named that none of them has.
     """
+    check_named(found, cells)
     left = [one for one in found if _trusted(one, cells)]
     others = {one.title: one.recipe.cell for one in found if not _trusted(one, cells)}
     if found and not left:
@@ -148,6 +149,16 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
             f"its module. If you trust it, add --cell {' '.join(dict.fromkeys(others.values()))}"
         )
     return left
+
+
+def check_named(found: Sequence[Training], cells: Collection[str]) -> None:
+    """Raises ``UserError`` where a cell is named that no training has: it is mistyped."""
+    there = list(dict.fromkeys(repr(one.recipe.cell) for one in found))
+    if other := [repr(cell) for cell in cells if repr(cell) not in there]:
+        raise UserError(
+            f"--cell: no model of this run has the cell {', '.join(other)}; there is "
+            f"{', '.join(there)}."
+        )
 
 
 def read(folder: pathlib.Path) -> Training:

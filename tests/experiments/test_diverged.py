@@ -77,11 +77,14 @@ def test_a_comparison_names_and_leaves_out_what_diverged(folder, lose, lost):
     assert ended("--run", run) == said
 
 
-def test_where_all_diverged_nothing_is_reported(folder):
+def test_where_all_diverged_a_page_says_so(folder):
     run = folder / "run"
     said = ended("--learning-rate", "1e30", "--run", run)
     assert "seed 0 diverged" in said and "seed 1 diverged" in said and "nothing is left" in said
-    assert not (run / "report.md").exists()
+    page = (run / "report.md").read_text()
+    assert page.startswith("# Nothing is left to report") and "--learning-rate" in page
+    assert page.count("in epoch 1") == 4 and (run / "report.html").exists()
+    assert not (run / "record.json").exists()
     assert ended("--learning-rate", "1e30", "--run", run) == said
 
 

@@ -86,6 +86,15 @@ def test_any_recipes_have_an_opening():
     assert len(story.sentences(made.of(*own, bag=None))) == 1
 
 
+def test_a_seed_is_no_count():
+    """A table with a bare 0 of the seed 0 would read as: no seeds."""
+    for seeds, words in ((1, "seed 0"), (3, "seeds 0, 1, 2")):
+        report = compare.blocks(made.default(seeds=seeds))
+        (table,) = [b for b in report if isinstance(b, Table) and "trained with" in b.header]
+        column = table.header.index("trained with")
+        assert {plain(row[column]) for row in table.rows} == {words}
+
+
 def test_the_first_table_fits_80_columns():
     seeds = made.default(seeds=5)
     lines = terminal_text(compare.blocks(seeds)[:7]).splitlines()
