@@ -46,6 +46,13 @@ def check_cell(
 ) -> None:
     """Checks one cell, ``inputs`` wide (E) and ``features`` wide (H); see :func:`check`."""
     cell = _called(name, cells.create, name, features, options)
+    check_created(name, cell, inputs, recurrent_dropout=recurrent_dropout)
+
+
+def check_created(
+    name: str, cell: cells.Cell, inputs: int, *, recurrent_dropout: bool = False
+) -> None:
+    """The same for a cell at hand; ``name`` is what messages call it, as ``module:Class``."""
     params = _parameters(name, cell, inputs)
     carry = _initial_carry(name, cell, inputs)
     x_BE = jax.random.normal(jax.random.key(1), (ROWS, inputs))
@@ -220,7 +227,7 @@ def _check_padding(
     def total(floats):
         params, x_BE = rebuild(floats)
         leaves = jax.tree.leaves(function(params, carry, x_BE))
-        return sum((a.sum() for a in leaves if is_float(a)), 0.0)
+        return sum((a.sum().real for a in leaves if is_float(a)), 0.0)
 
     found = _called(f"{method}'s gradient", jax.jit(jax.value_and_grad(total)), floats)
     if not all(np.isfinite(a).all() for a in jax.tree.leaves(found)):
