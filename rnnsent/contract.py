@@ -29,10 +29,12 @@ def check(model: SentimentClassifier) -> None:
     """
     widths, options = (model.embedding_size, *model.features), dict(model.cell_options)
     for inputs, features in zip(widths, model.features, strict=False):
+        dropped = model.recurrent_dropout > 0
         if model.cell in cells.CELLS:
-            cells.create(model.cell, features, options)
+            cell = cells.create(model.cell, features, options)
+            if dropped:
+                _check_dropout(model.cell, cell, cell.initialize_carry(None, (ROWS, inputs)))
         else:
-            dropped = model.recurrent_dropout > 0
             check_cell(model.cell, options, inputs, features, recurrent_dropout=dropped)
 
 
