@@ -22,7 +22,7 @@ RANK = {
             ("model",),
             ("parameters",),
             ("recipes", "layout", "contract"),
-            ("inference",),
+            ("inference", "testing"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
