@@ -26,14 +26,19 @@ from flax.linen.initializers import glorot_uniform, orthogonal, zeros_init
 from rnnsent.arrays import matmul
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
-from rnnsent.cells.names import ADVICE, CELLS, create, find, title
+from rnnsent.cells.linear import LRUCell, MinGRUCell, MinLSTMCell
+from rnnsent.cells.names import ADVICE, CELLS, CLASSIC, create, find, title
 
 __all__ = [
     "ADVICE",
     "CELLS",
+    "CLASSIC",
     "Cell",
     "GRUCell",
+    "LRUCell",
     "LSTMCell",
+    "MinGRUCell",
+    "MinLSTMCell",
     "SimpleRNNCell",
     "create",
     "find",
