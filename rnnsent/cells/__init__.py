@@ -26,7 +26,7 @@ from flax.linen.initializers import glorot_uniform, orthogonal, zeros_init
 from rnnsent.arrays import matmul
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
-from rnnsent.cells.names import ADVICE, CELLS, create, find, title
+from rnnsent.cells.names import ADVICE, CELLS, check_trusted, create, find, is_trusted, title
 
 __all__ = [
     "ADVICE",
@@ -35,9 +35,11 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "SimpleRNNCell",
+    "check_trusted",
     "create",
     "find",
     "glorot_uniform",
+    "is_trusted",
     "jnp",
     "matmul",
     "nn",
