@@ -63,7 +63,7 @@ def _from_folder(folder: pathlib.Path, cells: Collection[str]) -> Portable:
 
 def _of_recipe(source: pathlib.Path, portable: Portable, name: str) -> Portable:
     """The same weights as a recipe's model, dropout and all."""
-    if interop.suffix(source) != ".weights.h5":
+    if source.is_dir() or interop.suffix(source) != ".weights.h5":
         raise UserError(f"{source} says itself what its model is; leave out --recipe.")
     held = portable.model
     model = recipes.find(name).classifier(held.vocab_size)

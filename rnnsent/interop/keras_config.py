@@ -184,9 +184,11 @@ def _written(model: SentimentClassifier, mask_zero: bool) -> Iterator[dict[str, 
 def _written_layer(model: SentimentClassifier, i: int) -> dict[str, Any]:
     return {
         "units": model.features[i],
+        "activation": "tanh",
         "return_sequences": i < len(model.features) - 1,
         "dropout": model.dropout,
         "recurrent_dropout": model.recurrent_dropout,
+        **({"recurrent_activation": "sigmoid"} if model.cell != "simple_rnn" else {}),
         **({"reset_after": True} if model.cell == "gru" else {}),
     }
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from rnnsent.interop.layouts import LAYOUTS
 from rnnsent.model import SentimentClassifier
 
-Width = Annotated[int, Meta(ge=1, le=2**31)]
+Width = Annotated[int, Meta(ge=1, lt=2**31)]
 
 SUPPORTED = (
     "Expected a Sequential of Embedding, SimpleRNN, LSTM or GRU layers, Dense with relu and Dense "
@@ -108,6 +108,7 @@ class Dense(Layer, frozen=True, kw_only=True):
 
 class Recurrent(Layer, frozen=True, kw_only=True):
     units: Width
+    activation: Any = "tanh"
     recurrent_activation: Any = "sigmoid"
     return_sequences: bool = False
     return_state: bool = False

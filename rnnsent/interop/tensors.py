@@ -14,6 +14,7 @@ from flax import traverse_util
 from msgspec import Meta
 
 from rnnsent import cells, parameters
+from rnnsent.arrays import Held
 from rnnsent.errors import UserError
 from rnnsent.interop.hdf5 import INSTALL
 from rnnsent.interop.portable import Portable
@@ -24,7 +25,7 @@ KEY = "rnnsent"
 
 FORMAT = 1
 
-Width = Annotated[int, Meta(ge=1, le=2**31)]
+Width = Annotated[int, Meta(ge=1, lt=2**31)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -66,15 +67,15 @@ def encode(portable: Portable) -> bytes:
       UserError: for a cell whose parameters are more than arrays in dictionaries.
     """
     flat = traverse_util.flatten_dict(dict(portable.params))
-    named = {".".join(path): np.asarray(a) for path, a in flat.items()}
-    plain = all(a.dtype.kind in "biuf" and a.dtype != np.longdouble for a in named.values())
+    plain = all(isinstance(a, Held) and a.dtype.kind in "biuf" for a in flat.values())
     if not plain or any("." in name for path in flat for name in path):
         raise UserError(
             f"The parameters of {portable.model.cell} are not plain arrays in dictionaries whose "
             "names are without a dot: a .safetensors file cannot hold them."
         )
     text = msgspec.json.encode(_fields(portable)).decode()
-    named = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in named.items()}
+    # The library takes an array's memory as it lies; a scalar it would have made a vector of.
+    named = {".".join(path): np.asarray(a, order="C") for path, a in flat.items()}
     return _library().numpy.save(named, metadata={KEY: text})
 
 

@@ -13,7 +13,6 @@ from rnnsent import interop
 from rnnsent.evaluation import probability
 from rnnsent.interop import Portable
 from rnnsent.model import SentimentClassifier
-from rnnsent.parameters import shapes
 
 CELLS = ("simple_rnn", "lstm", "gru")
 IDS = np.random.default_rng(1).integers(1, 7, (6, 5)).astype(np.int32)
@@ -21,9 +20,25 @@ IDS[np.arange(5) < np.array([0, 3, 1, 0, 4, 2])[:, None]] = 0
 
 
 def params_of(model: SentimentClassifier, seed: int = 0) -> dict:
-    """Large enough that every one of them matters."""
-    rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda a: np.float32(rng.normal(size=a.shape)), shapes(model))
+    """Large enough that every one of them matters; made without tracing the model."""
+    rng, gates = np.random.default_rng(seed), interop.LAYOUTS[model.cell].gates
+    shapes = {"embedding": {"embedding": (model.vocab_size, model.embedding_size)}}
+    below = model.embedding_size
+    for i, width in enumerate(model.features):
+        shapes[f"layer_{i}"] = {
+            "kernel": (below, gates * width),
+            "recurrent_kernel": (width, gates * width),
+            "bias": (gates * width,),
+        } | ({"new_bias": (width,)} if model.cell == "gru" else {})
+        below = width
+    shapes |= {
+        "hidden": {"kernel": (below, model.head), "bias": (model.head,)},
+        "logit": {"kernel": (model.head, 1), "bias": (1,)},
+    }
+    return {
+        name: {leaf: np.float32(rng.normal(size=shape)) for leaf, shape in part.items()}
+        for name, part in shapes.items()
+    }
 
 
 def portable(cell: str = "lstm", features: tuple[int, ...] = (5, 4), **fields) -> Portable:

@@ -1,5 +1,6 @@
 """Files of weights that were damaged or made to do harm."""
 
+import re
 import zipfile
 import zlib
 
@@ -78,9 +79,9 @@ ONES = np.ones((3, 20), np.float32)
         (dataset(data=ONES.astype("i4")), "dtype int32, not float32"),
         (dataset(data="text"), "dtype object"),
         (dataset(data=h5py.Empty("f4")), "is no array"),
-        (dataset(data=np.float32(1)), "does not follow"),
+        (dataset(data=np.float32(1)), "not follow"),
         (dataset(data=ONES[:, :19]), "do not follow"),
-        (dataset(data=ONES[:2]), "does not follow|do not follow"),
+        (dataset(data=ONES[:2]), "not follow"),
         (dataset(data=np.ones((0, 20), np.float32)), "not follow"),
         (lambda file: file.create_group(KERNEL), "is no array"),
         (lambda file: None, "has 2 variables where 3 are expected"),
@@ -93,7 +94,7 @@ def test_an_array_that_is_not_as_keras_keeps_it_is_refused(weights, change, mess
     with h5py.File(weights, "r+") as file:
         del file[KERNEL]
         change(file)
-    assert pytest.importorskip("re").search(message, refused(weights))
+    assert re.search(message, refused(weights))
 
 
 def test_no_link_is_followed_on_the_way(weights):

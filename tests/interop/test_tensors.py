@@ -14,22 +14,24 @@ from rnnsent import interop
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier, init
 
-GUEST = "from rnnsent.cells import SimpleRNNCell\n\n\nclass Guest(SimpleRNNCell):\n    leak: float = 0.1\n"
+GUEST = """
+from rnnsent.cells import SimpleRNNCell
+
+
+class Guest(SimpleRNNCell):
+    leak: float = 0.1
+"""
 
 
 @pytest.mark.parametrize(
     "cell", [*made.CELLS, *(f"guests:{one.__name__}" for one in guests.GUESTS)]
 )
 def test_any_model_comes_back_whole(cell, tmp_path):
-    fields = {"features": (5,), "head": 3, "vocab_size": 7, "embedding_size": 4, "dropout": 0.25}
-    model = SentimentClassifier(cell=cell, recurrent_gain=0.9, **fields)
-    params = init(model.clone(recurrent_gain=1.0), jax.random.key(0))
-    held = interop.Portable(model, params, mask_zero=False)
-    interop.save(tmp_path / "a.safetensors", held)
-    if ":" in cell:
-        model = model.clone(recurrent_gain=1.0)
-        held = interop.Portable(model, params, mask_zero=False)
-        interop.save(tmp_path / "a.safetensors", held, force=True)
+    model = SentimentClassifier(
+        cell=cell, features=(5,), head=3, vocab_size=7, embedding_size=4, dropout=0.25
+    )
+    params = init(model, jax.random.key(0))
+    interop.save(tmp_path / "a.safetensors", interop.Portable(model, params, mask_zero=False))
     read = interop.load(tmp_path / "a.safetensors")
     assert read.model == model and not read.mask_zero
     made.same(read.params, jax.tree.map(np.asarray, params))
@@ -69,7 +71,7 @@ def changed(**fields):
         (changed(features=[5, 3]), "where|is float32"),
         (changed(features=[]), "no model's"),
         (changed(vocab_size=10**12), "no model's"),
-        (changed(vocab_size=2**31), "is float32"),
+        (changed(vocab_size=2**31 - 1), "is float32"),
         (changed(head="3"), "no model's"),
         (changed(more=1), "no model's"),
         (changed(recurrent_init="evil"), "no model's"),
