@@ -131,8 +131,9 @@ def _checked(
     try:
         model = fields.model()
         wanted = traverse_util.flatten_dict(dict(parameters.shapes(model)))
-    except ValueError as error:
-        raise UserError(f"{path}: its metadata is no model's ({error}).") from error
+    except (ValueError, TypeError, OverflowError) as error:  # sizes that no array can have
+        reason = ascii(str(error))[1:-1][:200]
+        raise UserError(f"{path}: its metadata is no model's ({reason}).") from error
     for name in wanted.keys() | flat.keys():
         have, want = _described(flat.get(name)), _described(wanted.get(name))
         if have != want:

@@ -72,6 +72,7 @@ def changed(**fields):
         (changed(features=[]), "no model's"),
         (changed(vocab_size=10**12), "no model's"),
         (changed(vocab_size=2**31 - 1), "is float32"),
+        (changed(features=[2**31 - 1]), "no model's|is float32"),
         (changed(head="3"), "no model's"),
         (changed(more=1), "no model's"),
         (changed(recurrent_init="evil"), "no model's"),
