@@ -26,7 +26,7 @@ RANK = {
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
-            ("claims", "compare", "benchmark"),
+            ("claims", "compare", "benchmark", "probe"),
             ("report",),
             ("config",),
         )
@@ -38,7 +38,7 @@ FENCED = {
     "matplotlib": ("report",),
     "jinja2": ("report",),
     "markdown_it": (),
-    "sklearn": ("evaluation", "baseline"),
+    "sklearn": ("evaluation", "baseline", "probe"),
     "torch": ("benchmark",),
     "keras": ("benchmark",),
     "tensorflow": ("benchmark",),

@@ -181,10 +181,13 @@ def lines(
     path: File,
     xlabel: str,
     caption: str,
+    *,
+    scales: tuple[str, str] = ("linear", "linear"),
 ) -> None:
     """Several quantities against one: per panel and curve, ``(x, one list of y per seed)``.
 
-    The line is the seeds' mean, the band goes from the lowest to the highest seed.
+    The line is the seeds' mean, the band goes from the lowest to the highest seed; ``scales`` are
+    matplotlib's of x and y.
     """
     figure, rows = _stacked(len(panels), 2.6, sharex=True)
     for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
@@ -195,5 +198,6 @@ def lines(
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=_text(title))
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
         axes.set_title(_text(panel, 60), fontsize=10)
+        axes.set(xscale=scales[0], yscale=scales[1])
     rows[-1].set_xlabel(xlabel)
     _finish(figure, rows[0], caption, path)
