@@ -45,7 +45,8 @@ the ones so far are odd. digits: real 8 x 8 digits, a pixel a step."""
     features: tuple[int, ...] = (64,)
     """Width of each recurrent layer, the lowest first."""
     quick: bool = False
-    """A tiny version: two seeds, 16 units, at most 200 steps, lengths to 8. It says nothing."""
+    """A tiny version: two tasks, two seeds, 16 units, 200 steps, the shortest length. Its numbers \
+mean nothing."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where run folders are made."""
     run: pathlib.Path | None = None
@@ -68,7 +69,7 @@ the ones so far are odd. digits: real 8 x 8 digits, a pixel a step."""
         if not self.quick:
             return self
         tiny = {"features": (16,), "steps": 200, "longest": SHORTEST}
-        return dataclasses.replace(self, seeds=self.seeds[:2], **tiny)
+        return dataclasses.replace(self, tasks=self.tasks[:2], seeds=self.seeds[:2], **tiny)
 
 
 def main(options: Options) -> None:

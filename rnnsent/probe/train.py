@@ -99,10 +99,11 @@ def answered(
     trial: Trial, params: Any, x_BTE: Array, answers: int, dropout_key: Array | None = None
 ) -> Array:
     """Outputs (B, A, C) of the last ``answers`` steps; with a key, those of training."""
-    train = dropout_key is not None
-    rngs = {"dropout": dropout_key} if train else None
+    rngs = None if dropout_key is None else {"dropout": dropout_key}
     # Flax types a call with mutable collections too, which returns them beside the result.
-    return trial.model.apply({"params": params}, x_BTE, answers, train=train, rngs=rngs)  # type: ignore[return-value]
+    return trial.model.apply(  # type: ignore[return-value]
+        {"params": params}, x_BTE, answers, train=rngs is not None, rngs=rngs
+    )
 
 
 def loss(trial: Trial, params: Any, examples: Examples, dropout_key: Array) -> Array:

@@ -21,6 +21,7 @@ SMALL = probe.Options(
 )
 
 
+@pytest.mark.slow
 def test_a_probe_its_pages_and_both_again(tmp_path, monkeypatch, capsys):
     probe.main(dataclasses.replace(SMALL, out=tmp_path))
     (folder,) = tmp_path.iterdir()
