@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from rnnsent import recipes
+from rnnsent import recipes, runs
 from rnnsent.errors import UserError
 from rnnsent.probe import train
 from rnnsent.probe.entrants import Entrant, Settings
 from rnnsent.probe.record import Length, Row, Seed, kept, place
 from rnnsent.probe.tasks import SHORTEST
-from rnnsent.runs import records
 
 
 def lengths(limit: int) -> Iterator[int]:
@@ -99,7 +98,7 @@ class Probe:
             if found is None:
                 found = self.measure(entrant, task, length)
                 path.parent.mkdir(exist_ok=True)
-                records.write_json(path, found)
+                runs.write_json(path, found)
             else:
                 text = f"{entrant.title}, {task}, {length} steps: kept"
                 self.work.advanced(entrant, task, length, 0, text, True)
@@ -118,13 +117,13 @@ class Probe:
         except ValueError as error:  # for example an identity that is not square
             raise UserError(f"{entrant.name}: {error}.") from error
         fresh_S = np.asarray(train.reached(states, trial=trial))
-        run = 0.0
+        mean_steps = 0.0
 
         def told(seeds: int, taken: int, score: float) -> None:
-            nonlocal run
-            run += self.settings.every * seeds / count
+            nonlocal mean_steps
+            mean_steps += self.settings.every * seeds / count
             text = f"{where}: {seeds} seeds at step {taken:,}, score {score:.3f}"
-            self.work.advanced(entrant, task, length, run, text, False)
+            self.work.advanced(entrant, task, length, mean_steps, text, False)
 
         states, ended = train.fit(trial, states, count, self.settings.steps, told)
         trained_S = np.asarray(train.reached(states, trial=trial))
@@ -135,7 +134,7 @@ class Probe:
         digest = recipes.digest(entrant.recipe)
         found = Length(digest, task, length, time.perf_counter() - started, seeds)
         text = f"{where}: solved by {found.solved} of {count} seeds"
-        self.work.advanced(entrant, task, length, run, text, True)
+        self.work.advanced(entrant, task, length, mean_steps, text, True)
         return found
 
 

@@ -175,11 +175,11 @@ def open_folder(out: pathlib.Path, run: pathlib.Path | None) -> Iterator[pathlib
         with locks.alone(folder):
             config = RunConfig("probe")
             if (folder / "config.json").exists():
-                config = records.read_json(folder / "config.json", RunConfig)
+                config = runs.read_json(folder / "config.json", RunConfig)
             if config.experiment != "probe":
                 raise UserError(f"{folder} holds a run of {config.experiment}; choose another.")
-            records.write_json(folder / "config.json", config)
-            records.write_json(folder / "provenance.json", provenance.here())
+            runs.write_json(folder / "config.json", config)
+            runs.write_json(folder / "provenance.json", provenance.here())
             yield folder
     except OSError as error:
         raise UserError(
@@ -205,7 +205,7 @@ def kept(path: pathlib.Path, digest: str, seeds: Sequence[int]) -> Length | None
     """
     if not path.exists():
         return None
-    held = records.read_json(path, Length)
+    held = runs.read_json(path, Length)
     if held.digest != digest or [one.seed for one in held.seeds] != list(seeds):
         raise UserError(
             f"{path} is of another recipe, width, batch, number of steps or seeds. Give the "
@@ -216,7 +216,7 @@ def kept(path: pathlib.Path, digest: str, seeds: Sequence[int]) -> Length | None
 
 def write(run: pathlib.Path, record: Record) -> None:
     """Into a run folder, all of it or nothing."""
-    records.write_json(run / NAME, record)
+    runs.write_json(run / NAME, record)
 
 
 def read(run: pathlib.Path) -> Record:
@@ -228,4 +228,4 @@ def read(run: pathlib.Path) -> Record:
     path = run / NAME
     if not path.is_file():
         raise UserError(f"{run} holds no probe. Give the folder of a finished one.")
-    return records.read_json(path, Record)
+    return runs.read_json(path, Record)

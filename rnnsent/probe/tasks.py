@@ -48,7 +48,7 @@ class Task:
     Attributes:
       title: in tables.
       what: is read and asked, in words.
-      score: what it is a share of, in words.
+      score: what a score is, in words.
       source: of the task and of the criterion.
       draw: rows to train on.
       held_out: rows to score on, fresh or never trained on.
@@ -181,7 +181,7 @@ TASKS: dict[str, Task] = {
         title="adding",
         what="a number and a mark a step; at the end, the sum of the two marked numbers, one of "
         "each half",
-        score="the variance of the sum, which is explained",
+        score="share of the sum's variance that is explained",
         source="Hochreiter & Schmidhuber (1997), numbers and chance as in Le, Jaitly & Hinton "
         "(arXiv:1504.00941); solved: a mean squared error of 0.01 or less, at which the former "
         "stop (on a target half as wide)",
@@ -195,7 +195,7 @@ TASKS: dict[str, Task] = {
         title="recall",
         what=f"{RECALLED} of {SYMBOLS} symbols, then blanks; the symbols in order at the last "
         f"{RECALLED} steps",
-        score="the symbols, which are right",
+        score="share of the symbols that are right",
         source="the copying memory of Arjovsky, Shah & Bengio (arXiv:1511.06464), there ten "
         "symbols; solved: ours",
         draw=recall,
@@ -208,7 +208,7 @@ TASKS: dict[str, Task] = {
         title="parity",
         what="a bit a step; after each, whether the ones so far are odd in number, of which the "
         "last answer counts",
-        score="the last answers, which are right",
+        score="share of the last answers that are right",
         source="Bengio, Simard & Frasconi (1994), there taught at the last step only; taught at "
         "every step as in Merrill, Petty & Sabharwal (arXiv:2404.08819); solved: ours",
         draw=parity,
@@ -221,7 +221,7 @@ TASKS: dict[str, Task] = {
         title="digits",
         what="an image of 8 x 8 pixels, from 64 steps on a pixel a step and then nothing, before "
         "that several pixels a step; at the end, which digit it is",
-        score=f"the {HELD_OUT} images held out, which are right",
+        score=f"share of the {HELD_OUT} images held out that are classified right",
         source="scikit-learn's copy of Alpaydin & Kaynak's digits (UCI, 1998), read by pixels as "
         "Le, Jaitly & Hinton (arXiv:1504.00941) read MNIST; solved: ours, what a logistic "
         "regression on all pixels comes to",

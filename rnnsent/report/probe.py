@@ -91,8 +91,8 @@ def _lengths(record: Record) -> Iterator[Length]:
 def _told(task: Task) -> Text:
     return [
         Strong(task.title),
-        f": {task.what}. Scored: the share of {task.score}. Chance {percent(task.chance)}, solved "
-        f"from {percent(task.solved)}. Source: {task.source}.",
+        f": {task.what}. Score: {task.score}; chance {percent(task.chance)}, solved from "
+        f"{percent(task.solved)}. Source: {task.source}.",
     ]
 
 

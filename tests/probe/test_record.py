@@ -3,6 +3,7 @@ import json
 import pytest
 from probe_world import length, record, row
 
+from rnnsent import runs
 from rnnsent.errors import UserError
 from rnnsent.probe import record as records
 from rnnsent.probe.record import longest
@@ -42,7 +43,7 @@ def test_a_kept_length_is_of_the_same_training(tmp_path):
     path = tmp_path / "adding-8.json"
     assert records.kept(path, "digest", (0, 1)) is None
     held = length(8, (1, 0))
-    records.records.write_json(path, held)
+    runs.write_json(path, held)
     assert records.kept(path, "digest", (0, 1)) == held
     for digest, seeds in (("other", (0, 1)), ("digest", (0,)), ("digest", (1, 0))):
         with pytest.raises(UserError, match="another recipe"):
