@@ -80,16 +80,17 @@ class Longest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
       each: per seed.
-      capped: whether some seed solved the longest length that was tried, so that it may be more.
+      cap: the longest length that was tried, where some seed solved it: for that seed it may be
+        more. Else None.
     """
 
     each: tuple[int, ...]
-    capped: bool
+    cap: int | None
 
     @property
-    def median(self) -> float:
-        """Over seeds."""
-        return statistics.median(self.each)
+    def median(self) -> int:
+        """Over seeds; of an even number of them the lower one of the two in the middle."""
+        return statistics.median_low(self.each)
 
     @property
     def span(self) -> tuple[int, int]:
@@ -103,7 +104,7 @@ def longest(lengths: Sequence[Length]) -> Longest:
         max((one.length if seed.solved else 0 for one, seed in tries), default=0)
         for tries in zip(*([(one, seed) for seed in one.seeds] for one in lengths), strict=True)
     )
-    return Longest(each, lengths[-1].solved > 0)
+    return Longest(each, lengths[-1].length if lengths[-1].solved else None)
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,7 +27,7 @@ TITLE = "What a cell remembers"
 RULE = (
     "Lengths double until no seed solves one. A seed's longest length is the longest that it "
     "solved; the table gives the median over seeds and, in brackets, the shortest and the longest "
-    "of them. – is none, and ≥ says that the longest length tried was still solved by some seed. "
+    "of them. – is none, ≥ the longest length that was tried, where a seed solved even that. "
     "A length that is not solved was not learned in these steps; whether the cell could hold it "
     "is another question."
 )
@@ -107,14 +107,12 @@ def longest_lengths(record: Record) -> Table:
 
 
 def _longest(found: Longest) -> str:
-    low, high = found.span
-    more = "≥ " if found.capped else ""
-    text = f"{more}{_steps(found.median)}"
-    return text if low == high else f"{text} ({_steps(low)} to {_steps(high)})"
+    median, low, high = (_steps(length, found.cap) for length in (found.median, *found.span))
+    return median if low == high else f"{median} ({low} to {high})"
 
 
-def _steps(length: float) -> str:
-    return f"{length:g}" if length else "–"
+def _steps(length: int, cap: int | None) -> str:
+    return f"≥ {length}" if length == cap else str(length) if length else "–"
 
 
 def _task(record: Record, name: str) -> list[Block]:
@@ -130,13 +128,14 @@ def _task(record: Record, name: str) -> list[Block]:
 
 
 def _by_length(of: Mapping[str, Sequence[Length]], shown: Callable[[Length], Text]) -> Table:
-    """One row per model, one column per length; – where it was not tried."""
+    """One row per model: its longest length, and a column per length; – where it was not tried."""
     tried = sorted({one.length for lengths in of.values() for one in lengths})
     rows = []
     for title, lengths in of.items():
         held = {one.length: shown(one) for one in lengths}
-        rows.append((title, *(held.get(length, "–") for length in tried)))
-    return Table(("steps", *map(str, tried)), rows)
+        longest_of = _longest(longest(lengths))
+        rows.append((title, longest_of, *(held.get(length, "–") for length in tried)))
+    return Table(("model", "longest solved", *(f"{length} steps" for length in tried)), rows)
 
 
 def _solved(one: Length) -> Text:
@@ -161,20 +160,32 @@ SMALLEST = 1e-12
 
 
 def _drawn(record: Record) -> Iterator[Block]:
-    for name, figure, caption, scale in (
-        ("score", lambda seed: seed.score, "score by length, mean and range of seeds", "linear"),
-        (
-            "gradient",
-            lambda seed: None if seed.trained is None else max(seed.trained, SMALLEST),
-            "gradient at the first step over the last, trained, mean and range of seeds",
-            "log",
-        ),
-    ):
-        panels = {TASKS[task].title: _curves(record, task, figure) for task in record.tasks()}
-        if panels := {title: curves for title, curves in panels.items() if curves}:
-            told = {"xlabel": "steps", "caption": caption, "scales": ("log", scale)}
-            png = figures.png(figures.lines, panels, **told)
-            yield Figure(f"figures/{name}.png", caption, png)
+    yield from _figure(record, "score", "score by length, mean and range of seeds", _score)
+    told = "gradient at the first step over the last, trained, mean and range of seeds"
+    yield from _figure(record, "gradient", told, _share, log=True)
+
+
+def _score(seed: Seed) -> float | None:
+    return seed.score
+
+
+def _share(seed: Seed) -> float | None:
+    return None if seed.trained is None else max(seed.trained, SMALLEST)
+
+
+def _figure(
+    record: Record,
+    name: str,
+    caption: str,
+    figure: Callable[[Seed], float | None],
+    *,
+    log: bool = False,
+) -> Iterator[Figure]:
+    """A panel per task; nothing where no seed has a number at all lengths."""
+    panels = {TASKS[task].title: _curves(record, task, figure) for task in record.tasks()}
+    if panels := {title: curves for title, curves in panels.items() if curves}:
+        told = {"xlabel": "steps", "caption": caption, "doubling": True, "log": log}
+        yield Figure(f"figures/{name}.png", caption, figures.png(figures.lines, panels, **told))
 
 
 def _curves(

@@ -29,9 +29,9 @@ def test_a_damaged_record_is_refused_in_one_line(content, tmp_path):
 def test_the_longest_length_is_of_each_seed_and_said_to_be_capped_where_it_may_be_more():
     found = longest([length(8, (1, 1, 0)), length(16, (0, 1, 1)), length(32, (0, 0, 0))])
     assert found.each == (8, 16, 16) and found.median == 16 and found.span == (8, 16)
-    assert not found.capped
+    assert found.cap is None
     assert longest([length(8, (0, 0, 0))]).each == (0, 0, 0)
-    assert longest([length(8, (1, 0, 0))]).capped
+    assert longest([length(8, (1, 0, 0))]).cap == 8
 
 
 def test_what_diverged_is_told():
