@@ -90,7 +90,8 @@ def _created(key_S: Array, *, trial: Trial) -> TrainState:
     def one(key):
         params = init(trial.model, jax.random.fold_in(key, INITIAL), trial.of.width(trial.length))
         opt_state = trial.optimizer.init(params)
-        return TrainState(jnp.zeros((), jnp.int32), params, opt_state, key)
+        zero = jnp.zeros((), jnp.int32)
+        return TrainState(step=zero, epoch=zero, params=params, opt_state=opt_state, key=key)
 
     return jax.lax.map(one, key_S)
 
