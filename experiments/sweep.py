@@ -1,11 +1,11 @@
 """Many recipes made of one: every combination of some values, or draws, each over seeds.
 
-python -m experiments.sweep SWEEP.toml                         one after the other, in this process
-python -m experiments.sweep SWEEP.toml --scheduler local:2     in two processes of this machine
-python -m experiments.sweep SWEEP.toml --scheduler ADDRESS     on the workers of a Dask scheduler
-python -m experiments.sweep SWEEP.toml --run FOLDER            go on where a sweep was interrupted
-python -m experiments.sweep SWEEP.toml --run FOLDER --final    the best one on the test reviews, once
-python -m experiments.sweep --redraw FOLDER                    a finished sweep's pages once more
+python -m experiments.sweep SWEEP.toml                       one after another, in this process
+python -m experiments.sweep SWEEP.toml --scheduler local:2   in two processes of this machine
+python -m experiments.sweep SWEEP.toml --scheduler ADDRESS   on the workers of a Dask scheduler
+python -m experiments.sweep SWEEP.toml --run FOLDER          go on where a sweep was interrupted
+python -m experiments.sweep SWEEP.toml --run FOLDER --final  the best on the test reviews, once
+python -m experiments.sweep --redraw FOLDER                  a finished sweep's pages once more
 
 Members are ranked on a part of the training reviews that is held out (--validation).
 """
@@ -13,6 +13,7 @@ Members are ranked on a part of the training reviews that is held out (--validat
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Sequence
 
 import tyro
 
@@ -22,6 +23,7 @@ from rnnsent.data import Reviews
 from rnnsent.recipes import Recipe
 from rnnsent.report import sweep as report
 from rnnsent.report import terminal
+from rnnsent.report.blocks import Block
 from rnnsent.sweep import cluster, final, measure, plan, tables, work
 from rnnsent.sweep import record as records
 
@@ -55,13 +57,23 @@ the JSON file that it wrote. Without it, this process."""
         if self.scheduler:
             cluster.check(self.scheduler)
 
+    def whole(self, source: str) -> Reviews:
+        """All training reviews of a source, and its test reviews."""
+        held = {field.name: getattr(self, field.name) for field in dataclasses.fields(DataOptions)}
+        return DataOptions(**held | {"data": source, "validation": 0.0}).load()
+
+    def jobs(self, folder: pathlib.Path, planned: plan.Plan, reviews: Reviews) -> list[work.Job]:
+        """What a run folder does not hold yet, for workers."""
+        source = work.source(reviews, self.archive, self.word_index, self.data_dir)
+        return work.jobs(folder, planned, source, self.implementation)
+
 
 def main(options: Options) -> None:
     """Trains recipes made of one and ranks them on held-out training reviews."""
     if options.redraw:
         record = records.read(options.redraw)
         with locks.alone(options.redraw):
-            _show(record, options.redraw)
+            _show(_draw(record, options.redraw), record, options.redraw)
         return
     devices.configure()
     planned = plan.read(options.sweep)
@@ -71,42 +83,42 @@ def main(options: Options) -> None:
     with runs.open_folder(options.out, options.run, "sweep", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
-        _train(options, planned, reviews, folder)
+        if options.scheduler:
+            cluster.train(options.scheduler, options.jobs(folder, planned, reviews))
+        _here(options, folder, planned.members, planned.seeds, reviews)
         record = measure.measure(planned, folder, reviews.test.label_N, made)
         records.write(record, folder)
+        drawn = _draw(record, folder)
         if options.final:
-            load = dataclasses.replace(options, validation=0.0, final=False).load
-            final.read_test(folder, record, load, functools.partial(_trained, options))
-        _show(record, folder)
+            whole = functools.partial(options.whole, reviews.provenance["source"])
+            final.read_test(folder, record, whole, functools.partial(_here, options))
+            drawn = _draw(record, folder)
+        _show(drawn, record, folder)
 
 
-def _train(options: Options, planned: plan.Plan, reviews: Reviews, folder: pathlib.Path) -> None:
-    """All members, here or on the scheduler's workers."""
-    if options.scheduler:
-        paths = options.archive, options.word_index, options.data_dir
-        source = work.source(reviews, *paths)
-        todo = work.jobs(folder, planned, source, options.implementation)
-        cluster.train(options.scheduler, todo)
-        return
-    with progress(folder, planned.members, planned.seeds) as told:
-        for member in planned.members:
-            settings = {"implementation": options.implementation, "progress": told}
-            runs.train(folder, member, planned.seeds, reviews, **settings)
-
-
-def _trained(
-    options: Options, folder: pathlib.Path, recipe: Recipe, seeds: tuple[int, ...], reviews: Reviews
-) -> list[runs.Trained]:
-    """The seeds of one recipe, here."""
-    with progress(folder, [recipe], seeds) as told:
+def _here(
+    options: Options,
+    folder: pathlib.Path,
+    members: Sequence[Recipe],
+    seeds: Sequence[int],
+    reviews: Reviews,
+) -> None:
+    """Trains in this process what the folder does not hold yet."""
+    with progress(folder, members, seeds) as told:
         settings = {"implementation": options.implementation, "progress": told}
-        return runs.train(folder, recipe, seeds, reviews, **settings)
+        for member in members:
+            runs.train(folder, member, seeds, reviews, **settings)
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
-    """Table and pages, and these on the terminal; ends with code 1 if nothing has finished."""
+def _draw(record: records.Record, folder: pathlib.Path) -> list[Block]:
+    """The table and the pages."""
     tables.write(record, folder)
-    terminal.show(report.write(record, final.read(folder), folder))
+    return report.write(record, final.read(folder), folder)
+
+
+def _show(drawn: list[Block], record: records.Record, folder: pathlib.Path) -> None:
+    """The pages on the terminal; ends with code 1 if nothing has finished."""
+    terminal.show(drawn)
     console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
     if not any(member.finished for member in record.members):
         raise SystemExit(f"error: every training diverged. {runs.ADVICE}")

@@ -5,6 +5,8 @@ we send are texts, and what comes back is one.
 """
 
 import contextlib
+import logging
+import os
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +20,7 @@ from rnnsent.sweep import work
 from rnnsent.sweep.work import Job
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 TRIES = 3
 """How often a member is tried again whose worker raised what is no mistake of the user's."""
@@ -103,16 +105,10 @@ def _client(scheduler: str) -> Iterator["Client"]:
 
 def _connected(scheduler: str, held: contextlib.ExitStack) -> "Client":
     """TLS is set as Dask documents it, in its configuration, which is read here."""
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     if scheduler.startswith("local:"):
-        cluster = LocalCluster(
-            n_workers=int(scheduler.removeprefix("local:")),
-            threads_per_worker=1,
-            memory_limit=0,  # none: what JAX holds is not Dask's to move
-            dashboard_address=None,
-        )
-        return held.enter_context(Client(held.enter_context(cluster)))
+        return held.enter_context(Client(held.enter_context(_local(int(scheduler[6:])))))
     if scheduler.endswith(".json"):
         path = pathlib.Path(scheduler)
         path.open("rb").close()  # Dask would wait for it
@@ -120,3 +116,18 @@ def _connected(scheduler: str, held: contextlib.ExitStack) -> "Client":
     else:
         client = Client(scheduler, timeout=CONNECT_SECONDS)
     return held.enter_context(client)
+
+
+def _local(workers: int) -> "LocalCluster":
+    """Processes of this machine that listen to it alone, and say no more than errors."""
+    from distributed import LocalCluster
+
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")  # theirs
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        memory_limit=0,  # none: what JAX holds is not Dask's to move
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.ERROR,
+    )

@@ -8,7 +8,7 @@ in this folder; the same one goes on if it was interrupted, and else shows what 
 
 import datetime
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -31,6 +31,8 @@ FOLDER = "final"
 
 class Tested(Part, frozen=True, kw_only=True):
     """One seed on the test reviews; the figures are None where it diverged, in that epoch."""
+
+    __test__ = False  # pytest takes classes of this name for its own
 
     seed: int
     accuracy: float | None
@@ -104,7 +106,7 @@ def _numbers(seeds: tuple[int, ...]) -> str:
     return ", ".join(map(str, seeds))
 
 
-Train = Callable[[pathlib.Path, Recipe, tuple[int, ...], Reviews], list[runs.Trained]]
+Train = Callable[[pathlib.Path, Sequence[Recipe], Sequence[int], Reviews], None]
 
 
 def read_test(
@@ -116,7 +118,7 @@ def read_test(
       folder: of the sweep, held by this process.
       record: of the sweep.
       load: the reviews with the test split; called at most once, after the choice is written down.
-      train: trains the seeds of a recipe into a run folder.
+      train: trains the seeds of recipes into a run folder.
 
     Raises:
       UserError: if they were read for another choice, or cannot be had; then nothing is left.
@@ -134,7 +136,8 @@ def read_test(
         raise
     place, made = folder / FOLDER, provenance.of(reviews)
     with runs.open_folder(folder, place, "sweep-final", reviews, made) as opened:
-        trained = train(opened, recipe, seeds, reviews)
+        train(opened, [recipe], seeds, reviews)
+    trained = [runs.read(runs.seed_folder(place, recipe.folder, seed)) for seed in seeds]
     done = msgspec.structs.replace(
         begun,
         title=reviews.provenance["title"],
@@ -153,7 +156,7 @@ def _begin(folder: pathlib.Path, recipe: Recipe, seeds: tuple[int, ...]) -> Fina
     return begun
 
 
-def _tested(one: runs.Trained) -> Tested:
+def _tested(one: runs.Training) -> Tested:
     if one.diverged is not None:
         return Tested(seed=one.seed, accuracy=None, loss=None, diverged=one.diverged)
     final = one.result.final

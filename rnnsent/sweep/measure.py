@@ -26,21 +26,24 @@ def measure(
       provenance: of the command.
     """
     rights = [_rights(run, member, plan.seeds, label_N) for member in plan.members]
-    members = [_member(run, member, plan) for member in plan.members]
-    ranks = _ranks(members)
-    against = _against(rights)
-    members = [
-        msgspec.structs.replace(member, rank=rank, against=one)
-        for member, rank, one in zip(members, ranks, against, strict=True)
-    ]
+    members = judged([_member(run, member, plan) for member in plan.members], rights)
     origin = msgspec.convert(provenance, Provenance)
-    return record.Record(origin=origin, varied=plan.varied, members=tuple(members))
+    return record.Record(origin=origin, varied=plan.varied, members=members)
 
 
-def _rights(
-    run: pathlib.Path, member: Recipe, seeds: Sequence[int], label_N: np.ndarray
-) -> dict[int, np.ndarray]:
-    """By seed that did not diverge, which validation reviews are classified right, bool (N,)."""
+Rights = Mapping[int, np.ndarray]
+"""By seed that did not diverge, which validation reviews are classified right, bool (N,)."""
+
+
+def judged(members: Sequence[record.Member], rights: Sequence[Rights]) -> tuple[record.Member, ...]:
+    """The members, the base first, with their ranks and each set against the base."""
+    return tuple(
+        msgspec.structs.replace(member, rank=rank, against=against)
+        for member, rank, against in zip(members, _ranks(members), _against(rights), strict=True)
+    )
+
+
+def _rights(run: pathlib.Path, member: Recipe, seeds: Sequence[int], label_N: np.ndarray) -> Rights:
     loaded = [runs.load(runs.seed_folder(run, member.folder, seed)) for seed in seeds]
     return {
         one.seed: evaluation.correct(one.test_logits_N, label_N)
@@ -97,7 +100,7 @@ def _ranks(members: Sequence[record.Member]) -> list[int | None]:
     return [ranks.get(place) for place in range(len(members))]
 
 
-def _against(rights: Sequence[Mapping[int, np.ndarray]]) -> list[record.Against | None]:
+def _against(rights: Sequence[Rights]) -> list[record.Against | None]:
     """Every member against the first, its tests corrected for those of all members."""
     base, *_ = rights
     seeds = [[] if one is base else [s for s in one if s in base] for one in rights]

@@ -74,12 +74,19 @@ def source(
 
     Like ``data.load``, it looks into the environment, which a worker need not share.
     """
-    given = {"RNNSENT_IMDB_ARCHIVE": archive, "RNNSENT_IMDB_WORD_INDEX": word_index}
-    given["TFDS_DATA_DIR"] = data_dir
-    paths = [path or os.environ.get(name) for name, path in given.items()]
-    whole = [str(pathlib.Path(path).expanduser().absolute()) if path else None for path in paths]
     held = reviews.provenance
-    return Source(held["source"], reviews.encoding, *whole, held.get("validation", 0.0))
+    return Source(
+        source=held["source"],
+        encoding=reviews.encoding,
+        archive=_whole(archive or os.environ.get("RNNSENT_IMDB_ARCHIVE")),
+        word_index=_whole(word_index or os.environ.get("RNNSENT_IMDB_WORD_INDEX")),
+        data_dir=_whole(data_dir or os.environ.get("TFDS_DATA_DIR")),
+        validation=held.get("validation", 0.0),
+    )
+
+
+def _whole(path: str | os.PathLike | None) -> str | None:
+    return str(pathlib.Path(path).expanduser().absolute()) if path else None
 
 
 def jobs(run: pathlib.Path, plan: Plan, source: Source, implementation: str) -> list[Job]:
