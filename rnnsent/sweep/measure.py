@@ -62,12 +62,17 @@ def _member(run: pathlib.Path, recipe: Recipe, plan: Plan) -> record.Member:
     return record.Member(
         name=recipe.name,
         digest=recipes.digest(recipe),
-        fields=msgspec.to_builtins(fields),
-        changes=msgspec.to_builtins({n: v for n, v in fields.items() if v != old[n]}),
+        fields=_plain(fields),
+        changes=_plain({n: v for n, v in fields.items() if v != old[n]}),
         trainings=tuple(trainings),
         accuracy=evaluation.spread(accuracies) if figures else None,
         loss=evaluation.spread([one.validation_loss for one in figures]) if figures else None,
     )
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """As a record has them that was read from its file: lists, no tuples."""
+    return msgspec.json.decode(msgspec.json.encode(fields))
 
 
 def _training(one: runs.Training) -> record.Training:

@@ -59,7 +59,7 @@ def _member(changes, trainings):
     return record.Member(
         name=recipe.name,
         digest=recipes.digest(recipe),
-        fields=msgspec.to_builtins(recipe.fields()),
+        fields=msgspec.json.decode(msgspec.json.encode(recipe.fields())),
         changes=changes,
         trainings=tuple(trainings),
         accuracy=spreads[0],
