@@ -107,7 +107,8 @@ def _here(
     with progress(folder, members, seeds) as told:
         settings = {"implementation": options.implementation, "progress": told}
         for member in members:
-            runs.train(folder, member, seeds, reviews, **settings)
+            with work.alone(folder / member.folder):
+                runs.train(folder, member, seeds, reviews, **settings)
 
 
 def _draw(record: records.Record, folder: pathlib.Path) -> list[Block]:

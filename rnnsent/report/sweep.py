@@ -107,16 +107,16 @@ def _table(record: Record) -> Iterator[Block]:
     shown = ranked[:SHOWN] + [base] * (base in ranked[SHOWN:])
     if not shown:
         return
-    head = ("member", "rank", "accuracy", "points", "p over seeds", "seeds with p over reviews")
+    head = ("member", "rank", "accuracy", "points", "p over seeds", "seeds that differ")
     yield Table(head, [_row(member) for member in shown], "lrrrrr")
     left = len(ranked) - len(shown)
     yield Note(
         (f"{counted(left, 'more member')} in table.csv. " if left else "")
         + "± is the sample standard deviation over seeds. Points: more than the base, mean over "
         "seeds. Over seeds: Wilcoxon's signed ranks of these differences, one-sided, corrected "
-        "for all members (Holm); – where so few seeds could not have shown any. Over reviews: "
-        "seeds for which McNemar's exact test on the same reviews, corrected for all members and "
-        f"seeds, is below {SIGNIFICANCE}."
+        "for all members (Holm); – where so few seeds could not have shown any. Seeds that "
+        "differ: over reviews, those for which McNemar's exact test on the same ones, corrected "
+        f"for all members and seeds, is below {SIGNIFICANCE}."
     )
 
 
@@ -187,3 +187,5 @@ def _setting(record: Record) -> Iterator[Block]:
         f"{origin.git or 'unknown'}. Started {origin.started}. A row for each member and seed is "
         "in table.csv."
     )
+    if record.parts:
+        yield Paragraph([Strong("Trained in parts:"), f" {'; '.join(record.parts)}."])

@@ -146,11 +146,13 @@ class Record(Part, frozen=True, kw_only=True):
       origin: of the command: data, machine, versions, time.
       varied: fields of recipes that the sweep varies.
       members: the base first, then in the order of the plan.
+      parts: where trainings come from, if from several places.
     """
 
     origin: Provenance
     varied: tuple[str, ...]
     members: Annotated[tuple[Member, ...], Meta(min_length=1)]
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.members]

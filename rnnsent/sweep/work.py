@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import jax
 import msgspec
 
-from rnnsent import data, devices, locks, recipes, runs
+from rnnsent import console, data, devices, locks, recipes, runs
 from rnnsent.data import Encoding, Reviews
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
@@ -124,7 +124,7 @@ def _train(job: Job) -> None:
     found = reviews.provenance
     if differs := [n for n in held if n != "reason" and held[n] != found.get(n)]:
         raise UserError(f"a worker has other reviews than {run}: {', '.join(differs)} differ.")
-    with _alone(run / job.recipe.folder):
+    with alone(run / job.recipe.folder):
         runs.train(run, job.recipe, job.seeds, reviews, implementation=job.implementation)
 
 
@@ -141,17 +141,22 @@ def _reviews(source: Source) -> Reviews:
 
 
 @contextlib.contextmanager
-def _alone(folder: pathlib.Path, seconds: float = 1.0) -> Iterator[None]:
-    """The folder for this process, after whoever has it: a scheduler may take the living for dead.
+def alone(folder: pathlib.Path, seconds: float = 1.0) -> Iterator[None]:
+    """A member's folder for this process, after whoever has it.
 
-    Once more is asked every so many seconds; the system frees what the dead held.
+    A scheduler may take a living worker for dead, and a worker may outlive the command that handed
+    it the member. Once more is asked every so many seconds; the system frees what the dead held.
     """
     folder.mkdir(exist_ok=True)
+    told = False
     while True:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(locks.alone(folder))
             except UserError:
+                if not told:
+                    console.say(f"Another process trains in {folder}; this one waits for it.")
+                told = True
                 time.sleep(seconds)
                 continue
             yield

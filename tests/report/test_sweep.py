@@ -60,6 +60,11 @@ def test_the_test_reviews_have_a_part_of_their_own(tested, said):
     assert said in text(made.of(BASE, BEST), final)
 
 
+def test_parts_of_several_machines_are_told():
+    record = msgspec.structs.replace(made.of(BASE, BEST), parts=("here", "there"))
+    assert "**Trained in parts:** here; there." in text(record)
+
+
 def test_every_kind_of_field_is_drawn(tmp_path):
     record = made.of(
         BASE,

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import msgspec
 import pytest
 
@@ -74,3 +77,20 @@ def test_places_that_the_environment_names_are_handed_over(reviews, monkeypatch,
     found = work.source(reviews)
     assert (found.archive, found.data_dir) == (f"{tmp_path}/here.tar", str(tmp_path))
     assert found.word_index is None and found.encoding == ENCODING
+
+
+def test_a_member_waits_for_whoever_trains_it(tmp_path, capsys):
+    order = []
+    with work.alone(tmp_path / "m"):
+        waiting = threading.Thread(target=_waits, args=(tmp_path / "m", order))
+        waiting.start()
+        while "this one waits" not in capsys.readouterr().err:
+            time.sleep(0.01)
+        order.append("first")
+    waiting.join(timeout=60)
+    assert order == ["first", "second"]
+
+
+def _waits(folder, order):
+    with work.alone(folder, seconds=0.01):
+        order.append("second")
