@@ -15,7 +15,7 @@ from scripts import ROOT, refused
 from experiments import sweep
 from rnnsent import data, devices, runs
 from rnnsent.errors import UserError
-from rnnsent.sweep import cluster, record
+from rnnsent.sweep import cluster, final, record
 
 RECIPE = """cell = "simple_rnn"
 features = [4]
@@ -155,6 +155,25 @@ def test_more_members_are_added_to_what_is_there(files, whole, tmp_path, monkeyp
         1e-2,
         2e-2,
     ]
+
+
+def test_the_test_reviews_are_read_once_with_all_training_reviews(files, whole, tmp_path, capsys):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    sweep.main(options(files, run=folder, final=True))
+    told = final.read(folder)
+    best = record.read(folder).ranked[0]
+    assert (told.name, told.seeds) == (best.name, (0, 1)) and told.test_title == "toy accuracy"
+    (one, _) = runs.finished(folder / final.FOLDER)
+    assert one.config.rows == 1024 and one.result.data.test == 256
+    assert one.result.final.test_accuracy == told.tested[0].accuracy
+    assert "toy accuracy: " in capsys.readouterr().out
+    assert "read once" in (folder / "report.md").read_text()
+    other = tmp_path / "other.toml"
+    text = SWEEP.replace("tiny.toml", str(files / "tiny.toml"))
+    other.write_text(text.replace("[0, 1]", "[0]"))
+    with pytest.raises(UserError, match="with seeds 0 is another choice"):
+        sweep.main(options(files, run=folder, sweep=other, final=True))
+    assert final.read(folder) == told and "read once" in (folder / "report.md").read_text()
 
 
 @pytest.mark.parametrize(
