@@ -14,40 +14,50 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Sequence
+from typing import Annotated
 
 import tyro
 
-from rnnsent import console, devices, locks, provenance, runs
-from rnnsent.config import DataOptions, Implementation, cli, progress, require
+from rnnsent import commandline, console, devices, locks, provenance, runs
+from rnnsent.config import (
+    DataOptions,
+    File,
+    Flag,
+    Folder,
+    Implementation,
+    cli,
+    conclude,
+    progress,
+    require,
+)
 from rnnsent.data import Reviews
 from rnnsent.recipes import Recipe
 from rnnsent.report import sweep as report
-from rnnsent.report import terminal
 from rnnsent.report.blocks import Block
 from rnnsent.sweep import cluster, final, measure, plan, tables, work
-from rnnsent.sweep import record as records
+from rnnsent.sweep.record import Record
 
 
 @dataclasses.dataclass(frozen=True)
 class Options(DataOptions):
     """Options of the sweep."""
 
-    sweep: tyro.conf.Positional[pathlib.Path | None] = None
+    sweep: tyro.conf.Positional[Annotated[File, commandline.value("[SWEEP.toml]")]] = None
     """TOML file that says which recipes."""
     validation: float = 0.2
     """Share of the training reviews, their last ones, that members are ranked on."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
     """Of the recurrence; auto: the fastest on this machine."""
-    scheduler: str | None = None
+    scheduler: Annotated[str | None, commandline.value("WHO")] = None
     """Who trains: local:2 for two processes of this machine, the address of a Dask scheduler, or \
 the JSON file that it wrote. Without it, this process."""
-    final: bool = False
+    final: Flag = False
     """Train the best recipe on all training reviews and read the test reviews for it, once."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where run folders are made."""
-    run: pathlib.Path | None = None
+    run: Folder = None
     """Go on with this run folder: what it holds already is not trained again."""
-    redraw: pathlib.Path | None = None
+    redraw: Folder = None
     """Draw the table and the pages of this run folder anew from its record, and compute nothing."""
 
     def __post_init__(self) -> None:
@@ -71,7 +81,7 @@ the JSON file that it wrote. Without it, this process."""
 def main(options: Options) -> None:
     """Trains recipes made of one and ranks them on held-out training reviews."""
     if options.redraw:
-        record = records.read(options.redraw)
+        record = runs.read_record(options.redraw, Record)
         with locks.alone(options.redraw):
             _show(_draw(record, options.redraw), record, options.redraw)
         return
@@ -87,7 +97,7 @@ def main(options: Options) -> None:
             cluster.train(options.scheduler, options.jobs(folder, planned, reviews))
         _here(options, folder, planned.members, planned.seeds, reviews)
         record = measure.measure(planned, folder, reviews.test.label_N, made)
-        records.write(record, folder)
+        runs.write_record(folder, record)
         drawn = _draw(record, folder)
         if options.final:
             whole = functools.partial(options.whole, reviews.provenance["source"])
@@ -111,18 +121,15 @@ def _here(
                 runs.train(folder, member, seeds, reviews, **settings)
 
 
-def _draw(record: records.Record, folder: pathlib.Path) -> list[Block]:
+def _draw(record: Record, folder: pathlib.Path) -> list[Block]:
     """The table and the pages."""
     tables.write(record, folder)
     return report.write(record, final.read(folder), folder)
 
 
-def _show(drawn: list[Block], record: records.Record, folder: pathlib.Path) -> None:
-    """The pages on the terminal; ends with code 1 if nothing has finished."""
-    terminal.show(drawn)
-    console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
-    if not any(member.finished for member in record.members):
-        raise SystemExit(f"error: every training diverged. {runs.ADVICE}")
+def _show(drawn: list[Block], record: Record, folder: pathlib.Path) -> None:
+    lost = not any(member.finished for member in record.members)
+    conclude(drawn, folder, "every training diverged" if lost else "")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -14,20 +15,20 @@ RANK = {
     for rank, names in enumerate(
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference"),
-            ("data", "cells", "optimizers", "locks"),
+            ("data", "cells", "optimizers", "locks", "commandline"),
             ("kernels", "interop", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
             ("layers",),
             ("model",),
             ("parameters",),
             ("recipes", "layout", "contract"),
-            ("inference",),
+            ("inference", "testing"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
             ("claims", "compare", "benchmark", "sweep"),
-            ("report",),
+            ("report", "changes"),
             ("config",),
         )
     )
@@ -76,6 +77,14 @@ def test_modules_import_only_what_stands_before_them(path):
         if parts[0] in FENCED:
             assert unit(path) in FENCED[parts[0]], f"{path.name} imports {name}"
         assert parts[0] != "experiments"
+
+
+def test_the_readme_has_every_module_in_this_order():
+    table = (ROOT / "README.md").read_text().split("| file | what it does |")[1].split("\n\n")[0]
+    rows = [re.findall(r"`(?:rnnsent/)?(\w+)", row.split("|")[1]) for row in table.splitlines()[2:]]
+    assert sorted(name for row in rows for name in row) == sorted(RANK)
+    ranks = [RANK[name] for row in rows for name in row]
+    assert ranks == sorted(ranks)
 
 
 def test_experiments_do_not_import_one_another():

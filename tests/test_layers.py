@@ -120,8 +120,12 @@ def test_dropout_masks_belong_to_rows():
 def kernels_scaled(params, input_E, recurrent_H):
     """Parameters whose rows that meet a dropped unit are zero, and the others' are grown."""
     return params | {
-        name: params[name] * mask[:, None]
-        for name, mask in (("kernel", input_E), ("recurrent_kernel", recurrent_H))
+        name: params[name] * mask.reshape(-1, *(1,) * (params[name].ndim - 1))
+        for name, mask in (
+            ("kernel", input_E),
+            ("read_kernel", input_E),
+            ("recurrent_kernel", recurrent_H),
+        )
         if name in params and mask is not None
     }
 

@@ -26,14 +26,21 @@ from flax.linen.initializers import glorot_uniform, orthogonal, zeros_init
 from rnnsent.arrays import matmul
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
-from rnnsent.cells.names import ADVICE, CELLS, create, find, title
+from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
+from rnnsent.cells.matrix import MLSTMCell
+from rnnsent.cells.names import ADVICE, CELLS, CLASSIC, create, find, title
 
 __all__ = [
     "ADVICE",
     "CELLS",
+    "CLASSIC",
     "Cell",
     "GRUCell",
+    "IndRNNCell",
     "LSTMCell",
+    "MGUCell",
+    "MLSTMCell",
+    "PeepholeLSTMCell",
     "SimpleRNNCell",
     "create",
     "find",

@@ -7,9 +7,22 @@ from typing import Any
 
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
+from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
+from rnnsent.cells.matrix import MLSTMCell
 from rnnsent.errors import UserError
 
-CELLS: dict[str, type[Cell]] = {"simple_rnn": SimpleRNNCell, "lstm": LSTMCell, "gru": GRUCell}
+CELLS: dict[str, type[Cell]] = {
+    "simple_rnn": SimpleRNNCell,
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    "peephole_lstm": PeepholeLSTMCell,
+    "mgu": MGUCell,
+    "ind_rnn": IndRNNCell,
+    "mlstm": MLSTMCell,
+}
+
+CLASSIC = ("simple_rnn", "lstm", "gru")
+"""Those that Keras, PyTorch and Flax have too."""
 
 ADVICE = f"Give one of {', '.join(CELLS)}, or module:Class from a folder that Python finds."
 """What to do where a name stands for no cell."""

@@ -7,9 +7,12 @@ import jax
 from rnnsent.arrays import Array, Carry, Params, Step
 from rnnsent.kernels import packing
 
-EXPENSIVE = frozenset(
-    {"dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf"}
+TRANSCENDENTAL = frozenset(
+    ("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "sin", "cos", "tan", "erf", "pow")
 )
+"""Primitives of one element each that cost as much as many multiplications."""
+
+EXPENSIVE = TRANSCENDENTAL | {"dot_general", "conv_general_dilated"}
 """Primitives whose results cost more to compute again than to keep for the backward pass."""
 
 

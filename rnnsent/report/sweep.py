@@ -6,8 +6,9 @@ from typing import Any
 
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.report import figures, images, page
-from rnnsent.report.blocks import Block, Code, Heading, Note, Paragraph, Strong, Table, Text
+from rnnsent.report.blocks import Block, Heading, Note, Paragraph, Strong, Table, Text
 from rnnsent.report.numbers import counted, duration, listed, percent, short
+from rnnsent.report.setting import setting
 from rnnsent.sweep.final import Final
 from rnnsent.sweep.record import Member, Record
 
@@ -172,20 +173,11 @@ def _final(final: Final | None) -> Iterator[Block]:
 
 def _setting(record: Record) -> Iterator[Block]:
     """What the figures rest on."""
-    origin, data = record.origin, record.origin.data
     seconds = sum(one.seconds for member in record.members for one in member.trainings)
     yield Heading(2, "Where this comes from")
-    yield Paragraph([Strong("Data:"), " ", Code(data["source"]), f" — {data['title']}."])
+    yield from setting(record.origin)
     yield Paragraph(
         f"Base: {record.members[0].name}. Seeds {', '.join(map(str, record.seeds))}. All "
         f"trainings together took {duration(seconds)}, compilation included."
     )
-    versions = ", ".join(f"{name} {v}" for name, v in origin.versions.items() if v)
-    yield Note(
-        f"{origin.device.name} ({origin.device.platform}, "
-        f"{counted(origin.device.devices, 'JAX device')}). {versions}. Revision "
-        f"{origin.git or 'unknown'}. Started {origin.started}. A row for each member and seed is "
-        "in table.csv."
-    )
-    if record.parts:
-        yield Paragraph([Strong("Trained in parts:"), f" {'; '.join(record.parts)}."])
+    yield Note("A row for each member and seed is in table.csv.")

@@ -13,11 +13,14 @@ from rnnsent import checkpoints, console, optimizers, recipes
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.runs import records
+from rnnsent.runs import files, records
 from rnnsent.runs.records import Config, Epoch, Result, RunConfig
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
+
+METRICS = "metrics.jsonl"
+"""A training's file with a line per epoch, each written as its epoch ends."""
 
 
 def seed_folder(run: pathlib.Path, recipe: str, seed: int) -> pathlib.Path:
@@ -69,7 +72,7 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return f"{self.title} seed {self.seed} diverged in epoch {self.diverged}"
+        return records.diverged(self.title, self.seed, self.diverged)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +102,7 @@ def finished(run: pathlib.Path) -> list[Training]:
       UserError: if there is none, or the folder is not as this version leaves it.
     """
     if (run / "config.json").exists():
-        records.read_json(run / "config.json", RunConfig)
+        files.read_json(run / "config.json", RunConfig)
     names = {path.parents[1].name for path in run.glob("*/seed-*/result.json")}
     order = {name: i for i, name in enumerate(SHIPPED)}
     ordered = sorted(names, key=lambda name: (order.get(name, len(order)), name))
@@ -133,8 +136,9 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
       cells: that may be imported, as ``module:Class``, besides the shipped ones.
 
     Raises:
-      UserError: if there is none.
+      UserError: if there is none, or a cell is named that none of them has.
     """
+    check_named(found, cells)
     left = [one for one in found if _trusted(one, cells)]
     others = {one.title: one.recipe.cell for one in found if not _trusted(one, cells)}
     if found and not left:
@@ -147,10 +151,20 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
     return left
 
 
+def check_named(found: Sequence[Training], cells: Collection[str]) -> None:
+    """Raises ``UserError`` where a cell is named that no training has: it is mistyped."""
+    there = list(dict.fromkeys(repr(one.recipe.cell) for one in found))
+    if other := [repr(cell) for cell in cells if repr(cell) not in there]:
+        raise UserError(
+            f"--cell: no model of this run has the cell {', '.join(other)}; there is "
+            f"{', '.join(there)}."
+        )
+
+
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
-    config = records.read_json(folder / "config.json", Config)
-    return Training(folder, config, records.read_json(folder / "result.json", Result))
+    config = files.read_json(folder / "config.json", Config)
+    return Training(folder, config, files.read_json(folder / "result.json", Result))
 
 
 def load(folder: pathlib.Path) -> Trained:
@@ -158,9 +172,9 @@ def load(folder: pathlib.Path) -> Trained:
     one = read(folder)
     epochs = one.diverged or one.result.epochs
     try:
-        history = records.read_lines(folder / "metrics.jsonl", Epoch)
+        history = files.read_lines(folder / METRICS, Epoch)
         if len(history) != epochs:
-            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {epochs}")
+            raise ValueError(f"{METRICS} has {len(history)} epochs, not {epochs}")
         if one.diverged:
             return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
         # NumPy leaves a file that it opened itself open where it is damaged.

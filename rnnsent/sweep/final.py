@@ -19,7 +19,7 @@ from rnnsent.data import Reviews
 from rnnsent.errors import UserError
 from rnnsent.evaluation import Spread
 from rnnsent.recipes import Recipe
-from rnnsent.runs import records
+from rnnsent.runs import files
 from rnnsent.sweep.record import Part, Record
 
 NAME = "final.json"
@@ -71,7 +71,7 @@ class Final(Part, frozen=True, kw_only=True):
 def read(folder: pathlib.Path) -> Final | None:
     """What a sweep's folder says of the test reviews; None where they were not read for it."""
     path = folder / NAME
-    return records.read_json(path, Final) if path.exists() else None
+    return files.read_json(path, Final) if path.exists() else None
 
 
 def chosen(record: Record) -> Recipe:
@@ -144,7 +144,7 @@ def read_test(
         test_title=reviews.provenance["test_title"],
         tested=tuple(map(_tested, trained)),
     )
-    records.write_json(folder / NAME, msgspec.to_builtins(done))
+    files.write_json(folder / NAME, done)
     return done
 
 
@@ -152,7 +152,7 @@ def _begin(folder: pathlib.Path, recipe: Recipe, seeds: tuple[int, ...]) -> Fina
     """Writes the choice down."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     begun = Final(name=recipe.name, digest=recipes.digest(recipe), seeds=seeds, opened=now)
-    records.write_json(folder / NAME, msgspec.to_builtins(begun))
+    files.write_json(folder / NAME, begun)
     return begun
 
 

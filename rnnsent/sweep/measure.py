@@ -28,13 +28,8 @@ def measure(
     rights = [_rights(run, member, plan.seeds, label_N) for member in plan.members]
     members = judged([_member(run, member, plan) for member in plan.members], rights)
     places = [runs.seed_folder(run, m.folder, seed) for m in plan.members for seed in plan.seeds]
-    parts = runs.origins(places)
-    return record.Record(
-        origin=msgspec.convert(provenance, Provenance),
-        varied=plan.varied,
-        members=members,
-        parts=tuple(parts) if len(parts) > 1 else (),
-    )
+    origin = Provenance.of(provenance, runs.origins(places))
+    return record.Record(origin=origin, varied=plan.varied, members=members)
 
 
 Rights = Mapping[int, np.ndarray]

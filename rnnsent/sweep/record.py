@@ -3,19 +3,13 @@
 Accuracies are shares in [0, 1], losses in nats, times in seconds.
 """
 
-import pathlib
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
 
-from rnnsent.errors import UserError
 from rnnsent.evaluation import Spread
 from rnnsent.runs import records
-from rnnsent.runs.records import Provenance
-
-NAME = "record.json"
-"""The record's file in a run folder."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,20 +133,18 @@ class Member(Part, frozen=True, kw_only=True):
         return [training for training in self.trainings if training.figures is None]
 
 
-class Record(Part, frozen=True, kw_only=True):
+class Record(records.Record, frozen=True, kw_only=True):
     """A sweep.
 
     Attributes:
-      origin: of the command: data, machine, versions, time.
       varied: fields of recipes that the sweep varies.
       members: the base first, then in the order of the plan.
-      parts: where trainings come from, if from several places.
     """
 
-    origin: Provenance
+    FILE: ClassVar[str] = "record.json"
+
     varied: tuple[str, ...]
     members: Annotated[tuple[Member, ...], Meta(min_length=1)]
-    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.members]
@@ -176,24 +168,7 @@ class Record(Part, frozen=True, kw_only=True):
     def diverged(self) -> list[str]:
         """Which trainings diverged, each as a line of text."""
         return [
-            f"{member.name} seed {training.seed} diverged in epoch {training.diverged}"
+            records.diverged(member.name, training.seed, training.diverged)
             for member in self.members
             for training in member.lost
         ]
-
-
-def write(record: Record, folder: pathlib.Path) -> None:
-    """Writes a record into a run folder, whole or not at all."""
-    records.write_json(folder / NAME, msgspec.to_builtins(record))
-
-
-def read(folder: pathlib.Path) -> Record:
-    """The record of a run folder; ``UserError`` if there is none of this version, or damaged."""
-    path = folder / NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise UserError(
-            f"{path} is no record of a sweep ({reason}). Give the folder of a finished sweep."
-        ) from error

@@ -80,7 +80,7 @@ def wait_for(found, process, seconds=300):
 
 
 def test_what_diverged_is_told_and_disturbs_no_other(whole):
-    held = record.read(whole)
+    held = runs.read_record(whole, record.Record)
     base, better, lost = held.members
     assert len(lost.lost) == 2 and lost.rank is None and lost.accuracy is None
     assert {base.rank, better.rank} == {1, 2} and better.changes == {"learning_rate": 0.01}
@@ -131,7 +131,7 @@ def test_a_run_is_drawn_anew_from_its_record_alone(whole, tmp_path, monkeypatch,
 
     monkeypatch.setattr(sweep.Options, "load", computed)
     monkeypatch.setattr(devices, "configure", computed)
-    shutil.copyfile(whole / record.NAME, tmp_path / record.NAME)
+    shutil.copyfile(whole / record.Record.FILE, tmp_path / record.Record.FILE)
     sweep.main(sweep.Options(redraw=tmp_path))
     assert tables(tmp_path) == tables(whole)
     for name in ("report.md", "figures/varied.png"):
@@ -150,18 +150,15 @@ def test_more_members_are_added_to_what_is_there(files, whole, tmp_path, monkeyp
     )
     sweep.main(options(files, run=folder, sweep=wider))
     assert trained == [0, 1]
-    assert [m.changes.get("learning_rate") for m in record.read(folder).members] == [
-        None,
-        1e-2,
-        2e-2,
-    ]
+    members = runs.read_record(folder, record.Record).members
+    assert [member.changes.get("learning_rate") for member in members] == [None, 1e-2, 2e-2]
 
 
 def test_the_test_reviews_are_read_once_with_all_training_reviews(files, whole, tmp_path, capsys):
     folder = shutil.copytree(whole, tmp_path / "run")
     sweep.main(options(files, run=folder, final=True))
     told = final.read(folder)
-    best = record.read(folder).ranked[0]
+    best = runs.read_record(folder, record.Record).ranked[0]
     assert (told.name, told.seeds) == (best.name, (0, 1)) and told.test_title == "toy accuracy"
     (one, _) = runs.finished(folder / final.FOLDER)
     assert one.config.rows == 1024 and one.result.data.test == 256
@@ -183,7 +180,7 @@ def test_the_test_reviews_are_read_once_with_all_training_reviews(files, whole, 
         ("s.toml --redraw runs", "Give a sweep's TOML file"),
         ("s.toml --validation 0", "--validation must be above 0"),
         ("gone.toml --data toy", "gone.toml cannot be read"),
-        ("--redraw .", "Give the folder of a finished sweep"),
+        ("--redraw .", "record.json cannot be read"),
         ("s.toml --data toy --scheduler two", "expected local:2"),
         ("s.toml --data toy --scheduler gone.json", "no scheduler at gone.json"),
     ],

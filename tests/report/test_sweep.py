@@ -61,7 +61,9 @@ def test_the_test_reviews_have_a_part_of_their_own(tested, said):
 
 
 def test_parts_of_several_machines_are_told():
-    record = msgspec.structs.replace(made.of(BASE, BEST), parts=("here", "there"))
+    record = made.of(BASE, BEST)
+    origin = msgspec.structs.replace(record.origin, parts=("here", "there"))
+    record = msgspec.structs.replace(record, origin=origin)
     assert "**Trained in parts:** here; there." in text(record)
 
 

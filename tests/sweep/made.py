@@ -13,6 +13,12 @@ DATA = {
     "test_title": "validation accuracy",
     "train": 80,
     "test": 20,
+    "comparable": False,
+    "vocabulary": "toy",
+    "num_words": 40,
+    "maxlen": 16,
+    "padding": "mixed",
+    "truncating": "none",
 }
 ORIGIN = Provenance(
     DATA,

@@ -4,7 +4,7 @@ from sweep import made
 
 from rnnsent import data, recipes, runs
 from rnnsent.errors import UserError
-from rnnsent.runs import records
+from rnnsent.runs import files
 from rnnsent.runs.records import Config, Data, Result
 from rnnsent.sweep import final
 
@@ -117,8 +117,8 @@ def test_one_that_diverges_on_all_reviews_is_told(tmp_path):
             place.mkdir(parents=True)
             config = Config(members[0], "0", seed, len(reviews.train), 40, "scan")
             of = Data("toy", "toy", "toy accuracy", 1024, 256)
-            records.write_json(place / "config.json", config)
-            records.write_json(place / "result.json", Result("x", seed, of, (), 3, (1.0,), 1.0))
+            files.write_json(place / "config.json", config)
+            files.write_json(place / "result.json", Result("x", seed, of, (), 3, (1.0,), 1.0))
 
     told = final.read_test(tmp_path, record(), World().load, lost)
     assert told.accuracy is None and [one.diverged for one in told.tested] == [3, 3]

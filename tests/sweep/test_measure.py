@@ -6,6 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from sweep import made
 
+from rnnsent import runs
 from rnnsent.errors import UserError
 from rnnsent.sweep import record
 
@@ -72,8 +73,8 @@ def test_the_tests_are_scipys_corrected_as_statsmodels_does():
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
     held = made.of(({}, [0.5, 0.6]), (RATE[0], [0.7, None]))
-    record.write(held, tmp_path)
-    assert record.read(tmp_path) == held
+    runs.write_record(tmp_path, held)
+    assert runs.read_record(tmp_path, record.Record) == held
 
 
 @pytest.mark.parametrize(
@@ -81,10 +82,10 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
     [('"rank": 1', '"rank": 2'), ('"members"', '"recipes"'), ('"diverged": 2', '"diverged": null')],
 )
 def test_a_record_that_cannot_be_is_refused(tmp_path, old, new):
-    record.write(made.of(({}, [0.5, 0.6]), (RATE[0], [0.7, None])), tmp_path)
-    path = tmp_path / record.NAME
+    runs.write_record(tmp_path, made.of(({}, [0.5, 0.6]), (RATE[0], [0.7, None])))
+    path = tmp_path / record.Record.FILE
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    with pytest.raises(UserError, match="no record of a sweep"):
-        record.read(tmp_path)
+    with pytest.raises(UserError, match="record.json cannot be read"):
+        runs.read_record(tmp_path, record.Record)
