@@ -49,7 +49,7 @@ def test_our_gru_is_flaxs():
 def test_shipped_cells_are_found_by_name(name):
     cell = cells.create(name, H, {})
     assert type(cell) is cells.find(name) is CELLS[name]
-    assert cell.features == H and cell.drops_recurrence() == (name not in ("mlstm",))
+    assert cell.features == H and cell.drops_recurrence() == (name not in ("mlstm", "min_gru", "min_lstm", "lru"))
 
 
 SOURCE = """
@@ -112,7 +112,7 @@ def test_what_is_no_cell_is_refused_in_one_line(module, attribute, why):
 
 @pytest.mark.parametrize("name", ["gpt", "no_such_module:Cell", "", ":", ":LSTMCell", "a.b:C"])
 def test_a_name_of_nothing_is_refused_in_one_line(name):
-    with pytest.raises(UserError, match="simple_rnn, .*mlstm, or module:Class") as refusal:
+    with pytest.raises(UserError, match="simple_rnn, .*lru, or module:Class") as refusal:
         cells.find(name)
     assert_one_line(refusal)
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from rnnsent import recurrence
-from rnnsent.cells import CLASSIC
+from rnnsent.cells import CLASSIC, find
 from rnnsent.model import SentimentClassifier
 
 
@@ -179,6 +179,8 @@ def unavailable(name: str, case: Case) -> str:
     if gone := missing(name):
         return f"not installed: {', '.join(gone)}"
     implementation = spec.options.get("implementation")
+    if implementation == "associative" and find(case.model.cell).affine is None:
+        return f"needs a cell that is affine in its carry, which {case.model.cell} is not"
     if implementation == recurrence.resolve("auto") and not spec.options.get("whole"):
         return "the automatic choice on this machine, measured as rnnsent"
     return ""

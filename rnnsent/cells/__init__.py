@@ -27,6 +27,7 @@ from rnnsent.arrays import matmul
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
 from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
+from rnnsent.cells.linear import LRUCell, MinGRUCell, MinLSTMCell
 from rnnsent.cells.matrix import MLSTMCell
 from rnnsent.cells.names import ADVICE, CELLS, CLASSIC, create, find, title
 
@@ -37,9 +38,12 @@ __all__ = [
     "Cell",
     "GRUCell",
     "IndRNNCell",
+    "LRUCell",
     "LSTMCell",
     "MGUCell",
     "MLSTMCell",
+    "MinGRUCell",
+    "MinLSTMCell",
     "PeepholeLSTMCell",
     "SimpleRNNCell",
     "create",

@@ -8,6 +8,7 @@ from typing import Any
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
 from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
+from rnnsent.cells.linear import LRUCell, MinGRUCell, MinLSTMCell
 from rnnsent.cells.matrix import MLSTMCell
 from rnnsent.errors import UserError
 
@@ -19,6 +20,9 @@ CELLS: dict[str, type[Cell]] = {
     "mgu": MGUCell,
     "ind_rnn": IndRNNCell,
     "mlstm": MLSTMCell,
+    "min_gru": MinGRUCell,
+    "min_lstm": MinLSTMCell,
+    "lru": LRUCell,
 }
 
 CLASSIC = ("simple_rnn", "lstm", "gru")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from rnnsent.arrays import Array, Carry, Params, Step
 from rnnsent.kernels import packing
@@ -16,9 +17,12 @@ EXPENSIVE = TRANSCENDENTAL | {"dot_general", "conv_general_dilated"}
 """Primitives whose results cost more to compute again than to keep for the backward pass."""
 
 
-def keep_expensive(primitive: Any, *_: Any, **__: Any) -> bool:
-    """A policy of ``jax.checkpoint``: only what is expensive is kept, the rest computed again."""
-    return primitive.name in EXPENSIVE
+def keep_expensive(primitive: Any, *operands: Any, **_: Any) -> bool:
+    """A policy of ``jax.checkpoint``: only what is expensive is kept, the rest computed again.
+
+    JAX cannot keep complex numbers (it rounds what it keeps by ``lax.reduce_precision``).
+    """
+    return primitive.name in EXPENSIVE and not any(map(jnp.iscomplexobj, operands))
 
 
 def scan(

@@ -81,7 +81,7 @@ def normal(seed: int, *shape: int) -> np.ndarray:
 
 def is_affine(cell: Cell) -> bool:
     """Whether the cell says that its step is affine in the carry."""
-    return getattr(type(cell), "affine", None) is not getattr(Cell, "affine", None)
+    return cell.affine is not None
 
 
 def loss(carry: Carry, y_BTH: Array | None) -> Array:

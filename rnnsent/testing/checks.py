@@ -160,7 +160,7 @@ def _affine(case: Case) -> Deviations:
     if not is_affine(case.cell):
         raise DoesNotApply("the cell has no method affine")
     cell, params, x_BTE = case.cell, _given(case), case.x_BTE
-    pairs, found = jax.jit(cell.affine)(params, x_BTE[:, 0]), {}  # type: ignore[attr-defined]
+    pairs, found = jax.jit(cell.affine)(params, x_BTE[:, 0]), {}  # type: ignore[arg-type]
     for scale in (1.0, -3.0):
         carry = tuple(scale * a for a in _own_carry(case))
         new = jax.jit(cell.advance)(params, carry, x_BTE[:, 0])
