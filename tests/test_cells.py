@@ -49,7 +49,9 @@ def test_our_gru_is_flaxs():
 def test_shipped_cells_are_found_by_name(name):
     cell = cells.create(name, H, {})
     assert type(cell) is cells.find(name) is CELLS[name]
-    assert cell.features == H and cell.drops_recurrence() == (name not in ("mlstm", "min_gru", "min_lstm", "lru"))
+    assert cell.features == H and cell.drops_recurrence() == (
+        name not in ("mlstm", "min_gru", "min_lstm", "lru")
+    )
 
 
 SOURCE = """

@@ -16,18 +16,18 @@ RANK = {
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference"),
             ("data", "cells", "optimizers", "locks", "commandline"),
-            ("kernels", "interop", "evaluation", "comparison", "epochs"),
+            ("kernels", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
             ("layers",),
             ("model",),
             ("parameters",),
-            ("recipes", "layout", "contract"),
+            ("recipes", "layout", "contract", "interop"),
             ("inference", "testing"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
-            ("claims", "compare", "benchmark", "sweep"),
+            ("claims", "compare", "benchmark", "sweep", "conversion"),
             ("report", "changes"),
             ("config",),
         )
@@ -46,6 +46,8 @@ FENCED = {
     "distributed": ("sweep",),
     "dask": ("sweep",),
     "pyarrow": ("sweep",),
+    "h5py": ("interop",),
+    "safetensors": ("interop",),
 }
 
 
@@ -100,7 +102,8 @@ def test_nothing_heavy_and_no_backend_at_import():
     ]
     script = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
-        "heavy = {'tensorflow', 'keras', 'torch', 'distributed'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'distributed', 'h5py', 'safetensors'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "import jax\njax.config.update('jax_num_cpu_devices', 3)\n"  # fails once a backend is up
         "assert jax.local_device_count() == 3\n"

@@ -29,7 +29,16 @@ from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
 from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
 from rnnsent.cells.linear import LRUCell, MinGRUCell, MinLSTMCell
 from rnnsent.cells.matrix import MLSTMCell
-from rnnsent.cells.names import ADVICE, CELLS, CLASSIC, create, find, title
+from rnnsent.cells.names import (
+    ADVICE,
+    CELLS,
+    CLASSIC,
+    check_trusted,
+    create,
+    find,
+    is_trusted,
+    title,
+)
 
 __all__ = [
     "ADVICE",
@@ -46,9 +55,11 @@ __all__ = [
     "MinLSTMCell",
     "PeepholeLSTMCell",
     "SimpleRNNCell",
+    "check_trusted",
     "create",
     "find",
     "glorot_uniform",
+    "is_trusted",
     "jnp",
     "matmul",
     "nn",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import sys
 import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnsent import checkpoints, console, optimizers, recipes
+from rnnsent.cells import check_trusted, is_trusted
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
@@ -139,10 +139,10 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
       UserError: if there is none, or a cell is named that none of them has.
     """
     check_named(found, cells)
-    left = [one for one in found if _trusted(one, cells)]
-    others = {one.title: one.recipe.cell for one in found if not _trusted(one, cells)}
+    left = [one for one in found if is_trusted(one.recipe.cell, cells)]
+    others = {one.title: one.recipe.cell for one in found if not is_trusted(one.recipe.cell, cells)}
     if found and not left:
-        _check_trusted(found[0], cells)
+        check_trusted(found[0].recipe.cell, cells, str(found[0].folder))
     if others:
         console.say(
             f"Left out: {', '.join(others)}, for reading a cell that is no part of rnnsent runs "
@@ -205,26 +205,10 @@ def restore(
     if training.diverged:
         raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
     config, recipe = training.config, training.recipe
-    _check_trusted(training, cells)
+    check_trusted(recipe.cell, cells, str(training.folder))
     if recipes.digest(recipe) != config.digest:
         console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
     state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
     return model, training.seed, optimizers.averaged(state)
-
-
-def _check_trusted(training: Training, cells: Collection[str]) -> None:
-    """A run may come from anyone: only what the user named, or has imported already, is run."""
-    cell = training.recipe.cell
-    if not _trusted(training, cells):
-        raise UserError(
-            f"{training.folder} was trained with the cell {cell!r}, which is no part of rnnsent: "
-            f"reading it runs that module. If you trust it, add --cell {cell}"
-        )
-
-
-def _trusted(training: Training, cells: Collection[str]) -> bool:
-    cell = training.recipe.cell
-    module, colon, _ = cell.partition(":")
-    return not colon or cell in cells or module in sys.modules

@@ -8,7 +8,7 @@ import sys
 import pytest
 from scripts import refused, run
 
-from experiments import evaluate, inspect, predict
+from experiments import convert, evaluate, inspect, predict
 from rnnsent import config, data, devices, provenance, runs
 from rnnsent.recipes import Recipe
 
@@ -160,6 +160,12 @@ def test_inspect_says_what_predict_says(folder, printed):
     assert "good" in (folder.parent / "mine.html").read_text()
 
 
+def test_a_guests_model_is_converted_where_its_cell_is_named(folder, printed):
+    source, target = folder / "second" / "seed-0", folder.parent / "x.safetensors"
+    assert "guest_of_scripts:Guest of 8" in printed(convert, source, target, *CELL)
+    assert target.exists()
+
+
 def test_one_recipe_alone_can_be_inspected(folder, printed):
     """Without the guest's cell, which the other one has."""
     said = printed(inspect, folder, "--review", 3, "--recipes", "first")
@@ -183,6 +189,7 @@ def test_one_recipe_alone_can_be_inspected(folder, printed):
         ("predict zzz --run run", "No known word"),
         ("predict hello", "no finished run"),
         ("evaluate nothing", "no finished model"),
+        ("convert run/second/seed-0 x.safetensors", "add --cell guest_of_scripts:Guest"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_code_2(folder, monkeypatch, capsys, command, message):
