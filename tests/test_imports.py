@@ -27,7 +27,7 @@ RANK = {
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
-            ("claims", "compare", "benchmark", "sweep", "conversion"),
+            ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),
             ("report", "changes"),
             ("config",),
         )
@@ -39,7 +39,7 @@ FENCED = {
     "matplotlib": ("report",),
     "jinja2": ("report",),
     "markdown_it": (),
-    "sklearn": ("evaluation", "baseline"),
+    "sklearn": ("evaluation", "baseline", "probe"),
     "torch": ("benchmark",),
     "keras": ("benchmark",),
     "tensorflow": ("benchmark",),

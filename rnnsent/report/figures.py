@@ -206,10 +206,14 @@ def lines(
     path: File,
     xlabel: str,
     caption: str,
+    *,
+    doubling: bool = False,
+    log: bool = False,
 ) -> None:
     """Several quantities against one: per panel and curve, ``(x, one list of y per seed)``.
 
-    The line is the seeds' mean, the band goes from the lowest to the highest seed.
+    The line is the seeds' mean, the band goes from the lowest to the highest seed. ``doubling``
+    spaces x by powers of two, ``log`` y by powers of ten.
     """
     figure, rows = _stacked(len(panels), 2.6, sharex=True)
     for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
@@ -220,6 +224,11 @@ def lines(
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=_text(title))
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
         axes.set_title(_text(panel, 60), fontsize=10)
+        if doubling:
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
+        if log:
+            axes.set_yscale("log")
     rows[-1].set_xlabel(xlabel)
     _finish(figure, rows[0], caption, path)
 
