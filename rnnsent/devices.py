@@ -15,8 +15,10 @@ _CPU_FLAGS = {
 }
 
 
-def configure() -> None:
+def configure(count: int | None = None) -> None:
     """Gives each CPU core an XLA device of its own; for entry points, before JAX is used.
+
+    ``count`` is how many devices it shall be instead: results are the same for one number of them.
 
     Independent cores that each run their share of the rows beat cores that share every matrix
     product. Accelerators are not affected. What the user has set stays: ``JAX_NUM_CPU_DEVICES``
@@ -30,7 +32,7 @@ def configure() -> None:
     if "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in flags:
         return
     try:
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+        jax.config.update("jax_num_cpu_devices", count or len(os.sched_getaffinity(0)))
     except RuntimeError:  # the backends are up
         return
     ours = [f"--{name}={value}" for name, value in _CPU_FLAGS.items() if name not in flags]

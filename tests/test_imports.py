@@ -27,7 +27,7 @@ RANK = {
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
-            ("claims", "compare", "benchmark", "probe", "conversion"),
+            ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),
             ("report", "changes"),
             ("config",),
         )
@@ -43,6 +43,9 @@ FENCED = {
     "torch": ("benchmark",),
     "keras": ("benchmark",),
     "tensorflow": ("benchmark",),
+    "distributed": ("sweep",),
+    "dask": ("sweep",),
+    "pyarrow": ("sweep",),
     "h5py": ("interop",),
     "safetensors": ("interop",),
 }
@@ -99,7 +102,8 @@ def test_nothing_heavy_and_no_backend_at_import():
     ]
     script = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
-        "heavy = {'tensorflow', 'keras', 'torch', 'h5py', 'safetensors'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'distributed', 'h5py', 'safetensors'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "import jax\njax.config.update('jax_num_cpu_devices', 3)\n"  # fails once a backend is up
         "assert jax.local_device_count() == 3\n"

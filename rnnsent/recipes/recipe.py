@@ -168,7 +168,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
 
-_TAKEN = ("figures", "claims")
+_TAKEN = ("figures", "claims", "final")
 """What else a run folder holds."""
 
 _TITLES = {

@@ -231,3 +231,38 @@ def lines(
             axes.set_yscale("log")
     rows[-1].set_xlabel(xlabel)
     _finish(figure, rows[0], caption, path)
+
+
+def varied(
+    panels: Mapping[str, Sequence[tuple[Any, Sequence[float]]]], path: File, caption: str
+) -> None:
+    """Accuracy against one quantity per panel: a point for each model, from lowest to highest seed.
+
+    Args:
+      panels: by the quantity's name, of each model its value and the accuracy of its seeds. Values
+        that are no numbers stand side by side, in their order.
+      path: where to write.
+      caption: names the data.
+    """
+    figure, rows = _stacked(len(panels), 2.6, sharey=True)
+    for colour, axes, (name, points) in zip(
+        itertools.cycle(_COLOURS), rows, panels.items(), strict=False
+    ):
+        x = _places(axes, [value for value, _ in points])
+        mean, low, high = (np.array([f(ys) for _, ys in points]) for f in (np.mean, min, max))
+        reach = np.maximum([mean - low, high - mean], 0)  # rounding
+        axes.errorbar(x, mean, reach, fmt="o", color=colour, alpha=0.6, markersize=4)
+        axes.set(xlabel=_text(name), ylabel="accuracy")
+    figure.suptitle(_text(caption, 60), fontsize=10)
+    figure.savefig(path, dpi=150)
+
+
+def _places(axes: Axes, values: Sequence[Any]) -> list[float]:
+    """Where values stand on a panel's axis: logarithmic where they span more than a decade."""
+    if all(isinstance(value, int | float) for value in values):
+        if min(values) > 0 and max(values) >= 10 * min(values):
+            axes.set_xscale("log")
+        return list(map(float, values))
+    texts = list(dict.fromkeys(map(str, values)))
+    axes.set_xticks(range(len(texts)), [_text(text, 20) for text in texts])
+    return [float(texts.index(str(value))) for value in values]

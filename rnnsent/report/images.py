@@ -19,6 +19,7 @@ CAPTIONS = {
     "last": "accuracy and steadiness with the last words only",
     "replaced": "accuracy and steadiness with the first words replaced",
     "turns": "how often the predicted side still changes near the end",
+    "varied": "accuracy of every member by each field that the sweep varies",
 }
 PANELS = {
     "word": "the word read",
