@@ -14,7 +14,8 @@ RANK = {
     for rank, names in enumerate(
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference"),
-            ("data", "cells", "optimizers", "locks"),
+            ("locks",),
+            ("data", "cells", "optimizers"),
             ("kernels", "interop", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
             ("layers",),
