@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 import sys
 import typing
@@ -288,12 +287,15 @@ def cli(
 ) -> None:
     """Parses the command line into ``options`` and runs ``main``.
 
-    A mistake of the user's ends with its message on stderr and exit code 2, an interruption with
-    130; neither shows a traceback. Where nobody reads the output any more, it ends with code 1.
+    A mistake of the user's ends with its message on stderr and exit code 2, so does an output that
+    cannot be written; an interruption with 130; none shows a traceback. Where nobody reads the
+    output any more, it ends with code 1.
     """
+    console.open_output()
     spec = getattr(sys.modules.get(main.__module__), "__spec__", None)
     prog = f"python -m {spec.name}" if spec else None
     try:
+        _check_empty(sys.argv[1:] if argv is None else argv)
         main(tyro.cli(options, prog=prog, args=argv, description=main.__doc__))
         sys.stdout.flush()
     except UserError as error:
@@ -302,7 +304,21 @@ def cli(
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        # What is still buffered would fail once more as Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    except OSError as error:
+        if not console.output_fails():
+            raise
+        console.drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from None
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _check_empty(arguments: Sequence[str]) -> None:
+    """Of a path, nothing would mean the working directory."""
+    for i, argument in enumerate(arguments):
+        option, empty = (arguments[i - 1] if i else "", argument == "")
+        if argument.startswith("--") and " " not in argument and argument.endswith("="):
+            option, empty = argument[:-1], True
+        name = option if option.startswith("--") else "an argument"
+        require(not empty, f"The value of {name} is empty. Give one, or leave it out.")

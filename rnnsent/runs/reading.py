@@ -4,17 +4,19 @@ import dataclasses
 import pathlib
 import sys
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from rnnsent import checkpoints, console, optimizers, recipes
+from rnnsent.arrays import described
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
 from rnnsent.runs import records
-from rnnsent.runs.records import Config, Epoch, Result, RunConfig
+from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
@@ -149,29 +151,66 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
 
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
-    config = records.read_json(folder / "config.json", Config)
-    return Training(folder, config, records.read_json(folder / "result.json", Result))
+    config = records.read_json(folder / "config.json", Config, records.damaged)
+    result = records.read_json(folder / "result.json", Result, records.damaged)
+    if not folder.name == f"seed-{config.seed}" == f"seed-{result.seed}":
+        raise records.damaged(folder / "result.json", f"it is of seed {result.seed}")
+    if config.rows != result.data.train:
+        raise records.damaged(folder / "result.json", "it is of other training reviews")
+    return Training(folder, config, result)
+
+
+_UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, MemoryError)
+_DAMAGE = (OSError, ValueError, KeyError, RecursionError, *_UNPACKING)
 
 
 def load(folder: pathlib.Path) -> Trained:
     """A finished training whole; ``UserError`` where it is damaged."""
     one = read(folder)
     epochs = one.diverged or one.result.epochs
+    path = folder / "metrics.jsonl"
     try:
-        history = records.read_lines(folder / "metrics.jsonl", Epoch)
+        history = records.read_lines(path, Epoch)
         if len(history) != epochs:
-            raise ValueError(f"metrics.jsonl has {len(history)} epochs, not {epochs}")
+            raise ValueError(f"{len(history)} epochs, not {epochs}")
         if one.diverged:
             return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
-        # NumPy leaves a file that it opened itself open where it is damaged.
-        with (folder / "predictions.npz").open("rb") as file, np.load(file) as arrays:
-            logits = [arrays[f"{name}_logits_N"] for name in ("train", "test")]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"The training in {folder} is damaged ({error}). Delete that folder; it is trained "
-            "again when the run goes on."
-        ) from error
+        path = folder / "predictions.npz"
+        with path.open("rb") as file:  # NumPy leaves one open that it opened itself
+            logits = _logits(file, one.result.data)
+    except _DAMAGE as error:
+        raise records.damaged(path, getattr(error, "strerror", None) or error) from error
     return Trained(folder, one.config, one.result, history, *logits)
+
+
+def _logits(file: BinaryIO, data: Data) -> list[np.ndarray]:
+    """The logits of the training and of the test reviews, of which there are so many."""
+    with zipfile.ZipFile(file) as packed:
+        large = [one.filename for one in packed.infolist() if one.file_size > _MOST_BYTES]
+    if large:
+        raise ValueError(f"{large[0]} is too large")
+    found = []
+    with np.load(file) as arrays:
+        for name, rows in (("train", data.train), ("test", data.test)):
+            logits_N = arrays[f"{name}_logits_N"]
+            if logits_N.shape != (rows,) or logits_N.dtype.kind != "f":
+                raise ValueError(f"{described(logits_N)}, not float32[{rows}]")
+            if not np.isfinite(logits_N).all():
+                raise ValueError("a logit is no number")
+            found.append(logits_N)
+    return found
+
+
+_MOST_BYTES = 2**26
+"""Of the logits of a split; those of the 25,000 reviews have 100,000."""
+
+
+def check(folder: pathlib.Path) -> None:
+    """Raises ``UserError`` unless every file of a finished training is as it was left."""
+    one = load(folder)
+    records.read_json(folder / "provenance.json", Provenance, records.damaged)
+    if not one.diverged:
+        checkpoints.check(folder / "checkpoint")
 
 
 def restore(

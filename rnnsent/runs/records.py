@@ -7,6 +7,7 @@ another version is one line to the user.
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -14,13 +15,19 @@ import numpy as np
 from msgspec import Meta
 
 from rnnsent.data import Encoding
+from rnnsent.data.encoding import MOST_WORDS
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
+
+PARTIAL = ".partial"
+"""What the name of a file ends in that is being written."""
 
 FORMAT = 2
 """Of a run folder; earlier ones had no number."""
 
 Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+NonNegative = Annotated[float, Meta(ge=0)]
 Kind = TypeVar("Kind")
 
 
@@ -52,7 +59,7 @@ class Config(msgspec.Struct, frozen=True):
     digest: str
     seed: Annotated[int, Meta(ge=0)]
     rows: Positive
-    vocab_size: Positive
+    vocab_size: Annotated[int, Meta(ge=1, le=MOST_WORDS)]
     implementation: str
     format: int = FORMAT
 
@@ -60,10 +67,10 @@ class Config(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True):
     """A model on both splits with dropout off: shares of reviews, and mean losses in nats."""
 
-    train_accuracy: float
-    test_accuracy: float
-    train_loss: float
-    test_loss: float
+    train_accuracy: Share
+    test_accuracy: Share
+    train_loss: NonNegative
+    test_loss: NonNegative
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -95,8 +102,8 @@ class Result(msgspec.Struct, frozen=True):
     data: Data
     fits: tuple[Measured, ...]
     diverged: Positive | None
-    epoch_seconds: tuple[float, ...]
-    training_seconds: float
+    epoch_seconds: Annotated[tuple[NonNegative, ...], Meta(min_length=1)]
+    training_seconds: NonNegative
     together: Positive = 1
 
     def __post_init__(self) -> None:
@@ -119,9 +126,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
     epoch: Positive
     loss: float | None
-    accuracy: float
-    seconds: float
-    reviews_per_second: float
+    accuracy: Share
+    seconds: NonNegative
+    reviews_per_second: NonNegative
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -156,10 +163,13 @@ class Provenance(msgspec.Struct, frozen=True):
 
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes all of a JSON file or nothing of it; a number that is not finite becomes null."""
-    partial = path.with_suffix(path.suffix + ".partial")
+    partial = path.with_suffix(path.suffix + PARTIAL)
     text = msgspec.json.format(msgspec.json.encode(content, enc_hook=_plain), indent=2)
-    partial.write_bytes(text + b"\n")
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(text + b"\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_lines(path: pathlib.Path, items: list[Any]) -> None:
@@ -175,8 +185,30 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def read_json(path: pathlib.Path, kind: type[Kind]) -> Kind:
+def unreadable(path: pathlib.Path, reason: object) -> UserError:
+    """What to raise of a file that is not as this program leaves it."""
+    return UserError(f"{path} cannot be read ({reason}). Give the folder of a finished run.")
+
+
+def damaged(path: pathlib.Path, reason: object) -> UserError:
+    """What to raise of a file in the folder of a training, which can be trained again."""
+    return UserError(
+        f"The training in {path.parent} is damaged ({path.name}: {reason}). Delete that folder; it "
+        "is trained again when the run goes on."
+    )
+
+
+def read_json(
+    path: pathlib.Path,
+    kind: type[Kind],
+    failed: Callable[[pathlib.Path, object], UserError] = unreadable,
+) -> Kind:
     """The content of a file of a run folder.
+
+    Args:
+      path: of the file.
+      kind: what it must hold.
+      failed: what is raised where it does not.
 
     Raises:
       UserError: if the file is missing, damaged or of an earlier version.
@@ -186,9 +218,8 @@ def read_json(path: pathlib.Path, kind: type[Kind]) -> Kind:
         if "format" in getattr(kind, "__struct_fields__", ()):
             _check_format(path, content)
         return msgspec.json.decode(content, type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise unreadable(path, reason) from error
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise failed(path, getattr(error, "strerror", None) or error) from error
 
 
 def read_lines(path: pathlib.Path, kind: type[Kind]) -> list[Kind]:
@@ -205,8 +236,3 @@ def _check_format(path: pathlib.Path, content: bytes) -> None:
             f"{path.parent} holds a run of {version} version of rnnsent, which this one does not "
             "read. Train anew, without --run."
         )
-
-
-def unreadable(path: pathlib.Path, reason: object) -> UserError:
-    """What to raise of a file that is not as this program leaves it."""
-    return UserError(f"{path} cannot be read ({reason}). Give the folder of a finished run.")
