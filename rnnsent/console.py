@@ -31,9 +31,12 @@ def open_output() -> None:
 
 
 def output_fails() -> bool:
-    """Whether what was printed cannot be written, for nobody reads it or there is no room."""
+    """Whether nothing can be printed, for nobody reads it or there is no room; for after an error.
+
+    It has to be tried: of what once failed, Python may keep nothing that would fail again.
+    """
     try:
-        sys.stdout.flush()
+        print(flush=True)
     except OSError:
         return True
     return False

@@ -38,6 +38,12 @@ _REVIEW = re.compile(
 )
 
 
+_DAMAGE = (
+    *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error),
+    *(TypeError, ValueError, IndexError),  # tarfile's own, of a header that ends early
+)
+
+
 class _Hostile(Exception):
     """What an archive is refused for."""
 
@@ -115,7 +121,7 @@ def read(path: pathlib.Path, advance: Callable[[int], None] = lambda _: None) ->
         raise UserError(
             f"The archive {path} takes more memory than there is, or is made to. {HELP}"
         ) from error
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except _DAMAGE as error:
         raise UserError(
             f"The archive {path} is truncated, damaged, or no tar archive ({error}). {HELP}"
         ) from error

@@ -233,6 +233,7 @@ def _fetched_vocabulary(files: _Files) -> Vocabulary | None:
 
 def _load_wheel(files: _Files, encoding: Encoding, validation: float) -> Reviews:
     """The wheel's reviews; a vocabulary, if it must be counted, sees the training part only."""
+    vocabulary = _local_vocabulary(files)
     texts, label_N = wheel.read()
     train_N, test_N = wheel.rows(label_N)
     titles = {
@@ -244,7 +245,7 @@ def _load_wheel(files: _Files, encoding: Encoding, validation: float) -> Reviews
         train_N, test_N = train_N[:first], train_N[first:]
         titles = _validated(rows, first, "IMDB", validation)
     words = {row: tokenise(texts[row]) for row in (*train_N, *test_N)}
-    vocabulary = _local_vocabulary(files) or _fetched_vocabulary(files)
+    vocabulary = vocabulary or _fetched_vocabulary(files)
     if vocabulary is None:
         origin = f"counted from {len(train_N):,} training reviews"
         vocabulary = count((words[row] for row in train_N), origin)

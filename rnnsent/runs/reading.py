@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from rnnsent import checkpoints, console, optimizers, recipes
-from rnnsent.arrays import described
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
@@ -194,7 +193,7 @@ def _logits(file: BinaryIO, data: Data) -> list[np.ndarray]:
         for name, rows in (("train", data.train), ("test", data.test)):
             logits_N = arrays[f"{name}_logits_N"]
             if logits_N.shape != (rows,) or logits_N.dtype.kind != "f":
-                raise ValueError(f"{described(logits_N)}, not float32[{rows}]")
+                raise ValueError(f"{logits_N.dtype}{list(logits_N.shape)}, not float32[{rows}]")
             if not np.isfinite(logits_N).all():
                 raise ValueError("a logit is no number")
             found.append(logits_N)
@@ -231,11 +230,11 @@ def restore(
         raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
     config, recipe = training.config, training.recipe
     _check_trusted(training, cells)
-    if recipes.digest(recipe) != config.digest:
-        console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
     state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
+    if recipes.digest(recipe) != config.digest:
+        console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     return model, training.seed, optimizers.averaged(state)
 
 
