@@ -5,6 +5,7 @@ is whole and has the expected shapes: where it fails, it goes on complaining for
 """
 
 import contextlib
+import errno
 import gc
 import logging
 import os
@@ -122,10 +123,15 @@ def _leaves(state: TrainState) -> dict[str, str]:
 
 def _reserve(folder: pathlib.Path, size: int) -> None:
     """Fails as writing so many bytes would, which Orbax's threads report in some hundred lines."""
+    if not hasattr(os, "posix_fallocate"):  # not on macOS
+        return
     path = folder.with_name(f"{folder.name}.partial")
     try:
         with path.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # some file systems cannot
+            raise
     finally:
         path.unlink(missing_ok=True)
 

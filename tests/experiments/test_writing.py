@@ -1,6 +1,7 @@
 """What cannot be written: the disk is full, the folder goes away, or nobody reads the output."""
 
 import dataclasses
+import errno
 import io
 import os
 import re
@@ -164,13 +165,24 @@ def test_an_output_without_room_is_not_the_folders_fault(tmp_path, opened, monke
         print("text")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
-def test_a_read_only_folder_is_one_line(tmp_path, opened):
+def test_a_read_only_file_system_is_one_line(tmp_path, opened, monkeypatch):
+    """Found at once where the system says so, else at the first write."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
     with opened() as folder:
         pass
-    folder.chmod(0o500)
-    with pytest.raises(UserError, match="may not be written to"):
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="may not be written to"):
+        patch.setattr(runs.folders.os, "access", lambda *_: False)
         runs.check_place(tmp_path, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.records.pathlib.Path, "write_bytes", refuse)
+        with pytest.raises(UserError, match="Cannot write to .*run: Read-only file system"):
+            with opened():
+                pass
+    with opened():
+        pass
 
 
 def test_what_was_left_at_any_moment_of_the_start_is_gone_on_with(tmp_path, opened, monkeypatch):
