@@ -7,8 +7,9 @@ others; before the clock starts its logits and gradients are compared with a flo
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
+import tyro
 from rich.console import Console
 from rich.progress import Progress
 
@@ -16,47 +17,57 @@ from rnnsent import console, devices, provenance, runs
 from rnnsent.benchmark import SUBJECTS, studies
 from rnnsent.benchmark.measure import measure
 from rnnsent.benchmark.record import Measured, Record, Settings, failures
-from rnnsent.config import DataOptions, cli
+from rnnsent.commandline import values
+from rnnsent.config import Cells, DataOptions, Flag, Folder, cli
 from rnnsent.data import Reviews
 from rnnsent.report import benchmark as report
-from rnnsent.runs import records
+from rnnsent.runs.records import Provenance
+
+Subjects = Annotated[
+    tuple[Literal[tuple(SUBJECTS)], ...],
+    tyro.conf.arg(
+        metavar="NAME …",
+        help=f"Who takes part: {', '.join(SUBJECTS)}; without it what the study needs.",
+        help_behavior_hint="",
+    ),
+]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options(DataOptions):
     """What to measure; the defaults take less than ten minutes on two cores."""
 
-    study: tuple[Literal[tuple(studies.STUDIES)], ...] = ("peers",)
-    """peers: all subjects on the notebook's two models and a GRU. implementations: those of
-    rnnsent's recurrence, on reviews of 132 and 512 steps. packing: real reviews of 132 and 512
-    steps, packed and not. steps, batch, features, seeds: the cost as it grows with the steps of
-    time, the rows of a batch, the width of the layers, the models trained: one after another, and
-    in one program. Several may be named."""
-    cells: tuple[str, ...] = ()
-    """Cells of the models: simple_rnn, lstm, gru or module:Class of your own (default: the
-    notebook's two, in the study of peers a GRU too)."""
-    subjects: tuple[Literal[tuple(SUBJECTS)], ...] = ()
-    """Who takes part (default: what the study needs)."""
+    study: Annotated[tuple[Literal[tuple(studies.STUDIES)], ...], values("STUDY")] = ("peers",)
+    # Escaped line ends: the command line's help keeps the others.
+    """peers: all subjects on the notebook's two models and a GRU. implementations: those of \
+rnnsent's recurrence, on reviews of 132 and 512 steps. packing: real reviews of 132 and 512 steps, \
+packed and not. steps, batch, features, seeds: the cost as it grows with the steps of time, the \
+rows of a batch, the width of the layers, the models trained (one after another, and in one \
+program). Several may be named."""
+    cells: Cells = ()
+    """Cells of the models: simple_rnn, lstm, gru or module:Class of your own; without it the \
+notebook's two, in the study of peers a GRU too."""
+    subjects: Subjects = ()
     rows: Literal["auto", "real", "full"] = "auto"
-    """real: the reviews as they are, padded on the left, under the notebook's mask. full: reviews
-    run together, so that all steps of a row are real and no peer needs a mask. auto: real for the
-    peers, implementations and packing, full where a cost is followed as it grows."""
+    """real: the reviews as they are, padded on the left, under the notebook's mask. full: reviews \
+run together, so that all steps of a row are real and no peer needs a mask. auto: real for the \
+peers, implementations and packing, full where a cost is followed as it grows."""
     batch: int = studies.BATCH
     """Rows in a step. Steps of time in a row: --maxlen."""
     rounds: int = 10
     """Samples of each subject."""
     seconds: float = 0.4
     """About how long a sample is, of one step or more."""
-    quick: bool = False
-    """For a first impression in less than two minutes: two short samples of one subject of each
-    library on the LSTM. --cells and --subjects still choose others."""
-    trace: bool = False
+    quick: Flag = False
+    """For a first impression in less than two minutes: two short samples of one subject of each \
+library on the LSTM. --cells and --subjects still choose others."""
+    trace: Flag = False
     """Also profile rnnsent's training step (jax.profiler) into the record's folder."""
-    hlo: bool = False
+    hlo: Flag = False
     """Also write rnnsent's training step, as XLA compiled it, into the record's folder."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where the folder with the record goes."""
-    redraw: pathlib.Path | None = None
+    redraw: Folder = None
     """Measure nothing: write the tables and figures of this record's folder anew."""
 
     def choice(self, folder: pathlib.Path | None = None) -> studies.Choice:
@@ -73,7 +84,7 @@ class Options(DataOptions):
 def main(options: Options) -> None:
     """Times training and inference against Keras, PyTorch and Flax on the same work."""
     if options.redraw is not None:
-        record = records.read_json(options.redraw / "benchmark.json", Record)
+        record = runs.read_record(options.redraw, Record)
         print(report.write(record, options.redraw))
         return
     devices.configure()
@@ -81,13 +92,14 @@ def main(options: Options) -> None:
     folder = runs.new_folder(options.out, "benchmark")
     console.say(f"{reviews.provenance['title']}; record in {folder}")
     settings = Settings(*options.choice().taken)
-    record = Record(settings, records.Provenance(**provenance.of(reviews)), [])
+    origin = Provenance.of(provenance.of(reviews))
+    record = Record(origin=origin, settings=settings, cases=[])
     for measured in _measured(options, reviews, folder):
         record.cases.append(measured)
-        records.write_json(folder / "benchmark.json", record)
-        text = report.write(records.read_json(folder / "benchmark.json", Record), folder)
+        runs.write_record(folder, record)
+        text = report.write(runs.read_record(folder, Record), folder)
     print(text)
-    console.say(f"record: {folder / 'benchmark.json'}")
+    console.say(f"record: {folder / record.FILE}")
     if failed := failures(record):
         raise SystemExit("\n".join(failed))
 

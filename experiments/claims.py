@@ -11,14 +11,12 @@ In the folder of a comparison with the same options, its trainings are taken ove
 import dataclasses
 import pathlib
 
-import msgspec
-
 from rnnsent import console, devices, locks, provenance, runs
 from rnnsent.claims import conditions, experiment
-from rnnsent.claims import record as records
-from rnnsent.config import TrainOptions, cli, progress
+from rnnsent.claims.record import Record
+from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress
 from rnnsent.report import claims as report
-from rnnsent.report import terminal
+from rnnsent.report import nothing
 from rnnsent.runs.records import Provenance
 
 
@@ -26,10 +24,10 @@ from rnnsent.runs.records import Provenance
 class Options(TrainOptions):
     """Options of the claims."""
 
-    recipes: tuple[str, ...] = ("sound-simple-rnn", "sound-lstm")
+    recipes: Recipes = ("sound-simple-rnn", "sound-lstm")
     """Shown beside the conditions that the criteria are about: shipped recipes by name, or TOML \
 files of your own."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Seeds = (0, 1, 2, 3, 4)
     """One training of each condition per seed; everything random follows from it."""
 
     def __post_init__(self) -> None:
@@ -40,7 +38,7 @@ files of your own."""
 def main(options: Options) -> None:
     """Tests the notebook's claims about why its SimpleRNN and its LSTM differ."""
     if options.redraw:
-        record = records.read(options.redraw)
+        record = runs.read_record(options.redraw, Record)
         with locks.alone(options.redraw):
             _show(record, options.redraw)
         return
@@ -59,20 +57,23 @@ def main(options: Options) -> None:
                 name: runs.train(folder, one.recipe, options.seeds, reviews, **settings)
                 for name, one in plan.items()
             }
-        origin = msgspec.convert(made, Provenance)
+        origin = Provenance.of(made)
         record = experiment.look(
             plan, trained, options.seeds, reviews, origin, options.implementation
         )
-        records.write(folder, record)
+        if record is None:
+            every = [one for many in trained.values() for one in many]
+            lost = f"{runs.diverged_text(every)}; nothing is left to report"
+            place = (folder / Record.FILE).parent
+            conclude(nothing.write(every, reviews.provenance, place), place, lost)
+            return
+        runs.write_record(folder, record)
         _show(record, folder)
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
-    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
-    terminal.show(report.write(record, records.place(folder)))
-    console.say(f"Everything is in {folder}; the report is {records.place(folder)}/report.html")
-    if record.lost:
-        raise SystemExit(f"error: {record.lost}. {runs.ADVICE}")
+def _show(record: Record, folder: pathlib.Path) -> None:
+    place = (folder / record.FILE).parent
+    conclude(report.write(record, place), place, record.lost)
 
 
 if __name__ == "__main__":

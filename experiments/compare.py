@@ -13,10 +13,11 @@ import pathlib
 
 from rnnsent import baseline, console, devices, locks, provenance, runs
 from rnnsent.compare import entrants, measure, subjects
-from rnnsent.compare import record as records
-from rnnsent.config import TrainOptions, cli, progress
+from rnnsent.compare.record import Record
+from rnnsent.config import TrainOptions, cli, conclude, progress
 from rnnsent.report import compare as report
-from rnnsent.report import terminal
+from rnnsent.report import nothing
+from rnnsent.runs.records import Provenance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Options(TrainOptions):
 def main(options: Options) -> None:
     """Trains recipes on the same reviews and reports how they differ."""
     if options.redraw:
-        record = records.read(options.redraw)
+        record = runs.read_record(options.redraw, Record)
         with locks.alone(options.redraw):
             _show(record, options.redraw)
         return
@@ -44,19 +45,21 @@ def main(options: Options) -> None:
         with progress(folder, chosen, options.seeds) as told:
             settings = {"implementation": options.implementation, "progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
+        every = [one for many in trained for one in many]
+        if all(one.diverged for one in every):
+            lost = f"{runs.diverged_text(every)}; nothing is left to report"
+            conclude(nothing.write(every, reviews.provenance, folder), folder, lost)
+            return
         compared = subjects.finished(chosen, trained, reviews, options.implementation)
-        parts = runs.origins([one.folder for many in trained for one in many])
-        record = measure.measure(compared, reviews, measure.origin(made, parts), bag_of_words=bag)
-        records.write(record, folder)
+        parts = runs.origins([one.folder for one in every])
+        record = measure.measure(compared, reviews, Provenance.of(made, parts), bag_of_words=bag)
+        runs.write_record(folder, record)
         _show(record, folder)
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
-    """The pages, and the same on the terminal; ends with code 1 if a training diverged."""
-    terminal.show(report.write(record, folder))
-    console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
-    if lost := entrants.diverged(record.entrants):
-        raise SystemExit(f"error: {', '.join(lost)}. {runs.ADVICE}")
+def _show(record: Record, folder: pathlib.Path) -> None:
+    lost = ", ".join(entrants.diverged(record.entrants))
+    conclude(report.write(record, folder), folder, lost)
 
 
 if __name__ == "__main__":

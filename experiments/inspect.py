@@ -6,11 +6,13 @@ python -m experiments.inspect runs/compare-… --text "a wonderful film"
 
 import dataclasses
 import pathlib
+from typing import Annotated
 
 import numpy as np
 
 from rnnsent import console, data, devices, readings, runs
-from rnnsent.config import RunOptions, cli, require
+from rnnsent.commandline import value
+from rnnsent.config import File, RunOptions, cli, require
 from rnnsent.report import cards, page
 from rnnsent.report.blocks import Cards, Heading, Paragraph
 
@@ -22,16 +24,16 @@ SOUND = ("sound-simple-rnn", "sound-lstm")
 class Options(RunOptions):
     """Options of the inspection; one of --review and --text is needed."""
 
-    review: int | None = None
+    review: Annotated[int | None, value("INT")] = None
     """Row of the run's test reviews, from 0."""
-    text: str | None = None
+    text: Annotated[str | None, value("TEXT")] = None
     """A review of your own, in quotes."""
-    seed: int | None = None
-    """Which seed's models read it (default: the first that all of them have)."""
-    recipes: tuple[str, ...] = ()
-    """One or two of the run's recipes (default: the two sound ones, else its first two)."""
-    out: pathlib.Path | None = None
-    """Where the page goes (default: into the run folder)."""
+    seed: Annotated[int | None, value("INT")] = None
+    """Which seed's models read it; without it the first that all of them have."""
+    recipes: Annotated[tuple[str, ...], value("RECIPE …")] = ()
+    """One or two of the run's recipes; without it the two sound ones, else its first two."""
+    out: File = None
+    """Where the page goes; without it into the run folder."""
 
     def __post_init__(self):
         one = (self.review is None) != (self.text is None)
@@ -40,10 +42,10 @@ class Options(RunOptions):
 
 
 def main(options: Options) -> None:
-    """Shows how a run's models read one review; writes a page and prints the remark."""
+    """Shows how two models of a run read one review, --review or --text, on a page and in words."""
     devices.configure()
     folder = options.folder()
-    trainings = _chosen(runs.readable(folder), options)
+    trainings = _chosen(_read(folder, options), options)
     name, truth, ids_T, vocabulary = _review(folder, options)
     words = readings.words(vocabulary, ids_T)
     require(bool(words), "No known word is left of the review. Give a text with words in English.")
@@ -72,6 +74,15 @@ def _write(path: pathlib.Path, card: cards.Card, folder: pathlib.Path, seed: int
         page.replace(path, html.encode("utf-8"))
     except OSError as error:
         require(False, f"Cannot write {path}: {error.strerror}. Choose another place with --out.")
+
+
+def _read(folder: pathlib.Path, options: Options) -> list[runs.Training]:
+    """The run's trainings; what was not asked for by name is left out if it cannot be trusted."""
+    found = runs.readable(folder)
+    if not options.recipes:
+        return runs.trusted(found, options.cell)
+    runs.check_named(found, options.cell)
+    return found
 
 
 def _chosen(trainings: list[runs.Training], options: Options) -> list[runs.Training]:

@@ -5,12 +5,13 @@ python -m experiments.predict "a wonderful film"
 
 import dataclasses
 import pathlib
+from typing import Annotated
 
 import numpy as np
 import tyro
 
 from rnnsent import data, devices, evaluation, inference, runs
-from rnnsent.config import Implementation, cli, require
+from rnnsent.config import Cells, Folder, Implementation, cli, require
 from rnnsent.report import terminal
 from rnnsent.report.blocks import Paragraph, Table
 
@@ -19,14 +20,14 @@ from rnnsent.report.blocks import Paragraph, Table
 class Options:
     """Options of the prediction."""
 
-    text: tyro.conf.Positional[str]
+    text: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="TEXT")]]
     """The review, in quotes."""
-    run: pathlib.Path | None = None
+    run: Folder = None
     """Run folder; without it the newest under runs/."""
-    cell: tuple[str, ...] = ()
+    cell: Cells = ()
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
-    """Of the recurrence; auto: the fastest on this machine."""
+    """How the recurrence is computed; auto: the fastest way on this machine."""
 
 
 def main(options: Options) -> None:

@@ -21,6 +21,8 @@ Held = Array | np.ndarray
 Params = Any
 Carry = tuple[Array, ...]
 Step = Callable[[Params, Carry, Array], Carry]
+Pairs = tuple[tuple[Array, Array], ...]
+"""Of each array of a carry c the (a, b) of an affine step c' = a c + b."""
 
 
 def save(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:

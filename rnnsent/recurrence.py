@@ -6,7 +6,10 @@ The contract of a masked step, on every path:
   repeats the last one (the initial carry's before the first real step) or, by argument, is zero;
 * a row with no real step returns its initial carry exactly;
 * what stands in padding, NaN included, reaches neither outputs nor any gradient. The step reads
-  zeros there, so it must be finite and differentiable at zero inputs.
+  zeros there, so it must be finite and differentiable at zero inputs;
+* before a step with a reset, masked or not, the carry returns to a first one, so that several
+  sequences share a row: a mark stands at the first step of each, and nothing passes it. Run in
+  reverse, the carry returns where a sequence is entered from its end.
 
 A mask is bool ``(B, T)``, True where a step is real, or int32 ``(B,)``, the lengths of rows whose
 real steps come first.
@@ -21,7 +24,8 @@ import jax
 import jax.numpy as jnp
 
 from rnnsent.arrays import Array, Carry, Params, Step, described
-from rnnsent.kernels import packed, packing, plain
+from rnnsent.kernels import associative, packed, packing, plain
+from rnnsent.kernels.resets import backwards, resetting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +37,12 @@ class Implementation:
         :func:`rnnsent.kernels.plain.scan`.
       scratch: ``scratch(step, params, carry, x_BT)``, memory that ``run`` takes as ``scratch`` and
         a loop of calls can use again; None for one that has no use for it.
+      stacks: whether several layers can advance in one pass; else they run one after another.
     """
 
     run: Callable[..., tuple[Carry, Array | None]]
     scratch: Callable[..., Any] | None = None
+    stacks: bool = True
 
     def using(self, memory: Any) -> "Implementation":
         """The same in that memory for the backward pass; None leaves it to have its own."""
@@ -51,11 +57,13 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
     "scan-kept": Implementation(functools.partial(plain.scan, keep="expensive")),
     "scan-stored": Implementation(functools.partial(plain.scan, keep="all")),
     "packed": Implementation(packed.scan, packed.scratch),
+    "associative": Implementation(associative.scan, stacks=False),
 }
 """``scan`` is ``lax.scan`` that keeps the carries alone for the backward pass; ``scan-unrolled``
 eight of its steps in one iteration; ``scan-kept`` keeps what is expensive to compute again;
 ``scan-stored`` is plain autodiff. ``packed`` runs only as many steps as the longest row has; it has
-no forward mode of its own (second derivatives work)."""
+no forward mode of its own (second derivatives work). ``associative`` is ``lax.associative_scan``,
+for steps that are affine in their carry."""
 
 
 def resolve(implementation: str) -> str:
@@ -90,6 +98,7 @@ def scan(
     x_BTE: Any,
     mask: Array | None = None,
     *,
+    resets: Array | tuple[Array, Carry] | None = None,
     sequences: bool = True,
     zero_masked: bool = False,
     reverse: bool = False,
@@ -104,6 +113,8 @@ def scan(
       carry: the initial carry, a tuple of arrays with leading axis B.
       x_BTE: inputs; any pytree of (B, T, ...), of which the step gets (B, ...).
       mask: bool (B, T) or int32 (B,), see the module; None means every step is real.
+      resets: bool (B, T), see the module: the carry returns to ``carry``, or to the second of a
+        pair (resets, carry).
       sequences: whether to return the output of every step; without it the second result is None.
       zero_masked: masked steps output zeros instead of repeating the last output.
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
@@ -116,16 +127,20 @@ def scan(
     Raises:
       ValueError: if mask, carry or step do not fit together, or for an unknown implementation.
     """
-    run = implementation_of(implementation).run
-    mask = _checked_mask(mask, *jax.tree.leaves(x_BTE)[0].shape[:2])
+    rows, steps = jax.tree.leaves(x_BTE)[0].shape[:2]
+    run = plain.scan if steps == 0 else implementation_of(implementation).run
+    mask = _checked_mask(mask, rows, steps)
     _check_step(step, params, carry, x_BTE)
-    steps = jax.tree.leaves(x_BTE)[0].shape[1]
     mask_BT = packing.mask_of(mask, steps) if mask is not None and mask.ndim == 1 else mask
     if mask_BT is not None:
         x_BTE = packing.zero_padding(x_BTE, mask_BT)
+    if resets is not None:
+        reset_BT, first = _checked_resets(resets, carry, rows, steps)
+        reset_BT = backwards(reset_BT) if reverse else reset_BT
+        step, params, x_BTE, mask = resetting(step, params, first, x_BTE, reset_BT, mask_BT)
     if reverse:
-        x_BTE, mask = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask_BT))
-    run = plain.scan if steps == 0 else run
+        mask = mask if mask is None or mask.ndim == 2 else mask_BT
+        x_BTE, mask = jax.tree.map(lambda a: a[:, ::-1], (x_BTE, mask))
     carry, y_BTH = run(step, params, carry, x_BTE, mask, sequences)
     if y_BTH is None:
         return carry, None
@@ -146,6 +161,21 @@ def _checked_mask(mask: Any, rows: int, steps: int) -> Array | None:
             f"step is real, or int32{[rows]}, the lengths of rows whose real steps come first"
         )
     return mask
+
+
+def _checked_resets(resets: Any, carry: Carry, rows: int, steps: int) -> tuple[Array, Carry]:
+    reset_BT, first = resets if isinstance(resets, tuple) else (resets, carry)
+    reset_BT = jnp.asarray(reset_BT)
+    if reset_BT.dtype != jnp.bool_ or reset_BT.shape != (rows, steps):
+        raise ValueError(
+            f"resets is {reset_BT.dtype}{list(reset_BT.shape)}, expected bool{[rows, steps]}, True "
+            "where the carry returns to its first before the step"
+        )
+    if described(first) != described(carry):
+        raise ValueError(
+            f"resets return to the carry {described(first)}, expected {described(carry)}"
+        )
+    return reset_BT, first
 
 
 def _check_step(step: Step, params: Params, carry: Carry, x_BTE: Any) -> None:

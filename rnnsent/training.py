@@ -36,6 +36,7 @@ class TrainState(struct.PyTreeNode):
 
     Attributes:
       step: int32 scalar, optimizer steps taken.
+      epoch: int32 scalar, epochs behind it; they number the orders of the rows.
       params: the model's parameters.
       opt_state: the optimizer's.
       key: the run's PRNG key; never changes.
@@ -44,6 +45,7 @@ class TrainState(struct.PyTreeNode):
     """
 
     step: Array
+    epoch: Array
     params: Any
     opt_state: Any
     key: Array
@@ -56,7 +58,8 @@ def create_state(
     """The state before the first step; everything random in the run follows from ``seed``."""
     key = jax.random.key(seed)
     params = init(model, jax.random.fold_in(key, INITIAL))
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), key)
+    step, epoch = (jnp.zeros((), jnp.int32) for _ in range(2))  # each may be donated
+    return TrainState(step, epoch, params, optimizer.init(params), key)
 
 
 def loss_sums(
@@ -144,7 +147,7 @@ def train_step(
     mean = jax.tree.map(lambda g: g / totals.weight, mean)
     updates, opt_state = optimizer.update(mean, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    state = TrainState(state.step + 1, params, opt_state, state.key, scratch)
+    state = state.replace(step=state.step + 1, params=params, opt_state=opt_state, scratch=scratch)
     return state, totals
 
 
@@ -264,7 +267,7 @@ def fit(
     epochs: int,
     batch_size: int = 512,
     micro_batch: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[list[Progress]], None] | None = None,
 ) -> tuple[list[TrainState], list[list[Progress]]]:
     """Trains for some epochs over all rows, each epoch in a new order; no row is dropped.
 
@@ -274,23 +277,23 @@ def fit(
     Args:
       model: of all trainings.
       optimizer: the one the states were created with.
-      states: where to start from, one per seed, all after the same number of steps; consumed
+      states: where to start from, one per seed, all after the same number of epochs; consumed
         (donated). A trained state goes on where it ended.
       reviews: what to train on, a :class:`rnnsent.data.Split` or arrays of the same names.
       epochs: how many more.
       batch_size: rows in a step; the last step of an epoch takes what is left, as Keras does.
       micro_batch: rows a device works on at a time; by default what suits the backend.
-      progress: called every few steps, with the mean over the seeds.
+      progress: called every few steps, and as an epoch ends, with every seed's.
 
     Returns:
       Per seed the state after the last step and, per epoch, the progress at its end. An epoch in
       which no seed's loss is finite is the last one.
 
     Raises:
-      ValueError: for no states, or states after different numbers of steps.
+      ValueError: for no states, or states after different numbers of epochs.
     """
-    if len({int(state.step) for state in states}) != 1:
-        raise ValueError("the states must be one or more, all after the same number of steps")
+    if len({int(state.epoch) for state in states}) != 1:
+        raise ValueError("the states must be one or more, all after the same number of epochs")
     devices = mesh(len(states))
     layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
     count = len(reviews.label_N)
@@ -306,11 +309,10 @@ def fit(
     def advance(stacked, order_SKB, start, stop):
         return dispatch(stacked, rows, order_SKB, (start, stop))
 
-    steps = -(-count // batch_size)
-    epoch = int(states[0].step) // steps
-    stacked, history = run_epochs(
-        order, advance, stacked, range(epoch, epoch + epochs), steps, progress
-    )
+    first = int(states[0].epoch)
+    ahead, steps = range(first, first + epochs), -(-count // batch_size)
+    stacked, history = run_epochs(order, advance, stacked, ahead, steps, progress)
+    stacked = stacked.replace(epoch=stacked.epoch + len(history))
     return _unstack(stacked, len(states)), [list(seed) for seed in zip(*history, strict=True)]
 
 

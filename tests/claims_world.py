@@ -5,7 +5,9 @@ import numpy as np
 
 from rnnsent import evaluation
 from rnnsent.claims.conditions import CONDITIONS
-from rnnsent.claims.criteria import BEATEN, criteria, verdict
+from rnnsent.claims.criteria import criteria
+from rnnsent.claims.criterion import verdict
+from rnnsent.claims.leads import BEATEN
 from rnnsent.claims.measure import Changed, Epoch, Flips, Found, Measured
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.memory import Curve, MemoryCurves

@@ -1,9 +1,13 @@
 """An independent reference: the classifier as a float64 NumPy loop, its backward pass by hand."""
 
+import os
+
 import numpy as np
 
 OPTIMISED = {"xla_backend_optimization_level": 3}
 """``jax.jit``'s compiler_options for what is compared: as users run it, not as the suite does."""
+if "xla_cpu_use_fusion_emitters" in os.environ.get("XLA_FLAGS", ""):
+    OPTIMISED["xla_cpu_use_fusion_emitters"] = True
 
 
 def mask_of(kind: str, rows: int, steps: int, seed: int = 0) -> np.ndarray:

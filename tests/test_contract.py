@@ -12,7 +12,7 @@ import pytest
 from guests import GUESTS, CountingCell, LeakyCell, MatrixCell, MinimalCell
 
 from rnnsent import contract
-from rnnsent.cells import CELLS, glorot_uniform, jnp
+from rnnsent.cells import CLASSIC, glorot_uniform, jnp
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 
@@ -218,6 +218,8 @@ def test_recurrent_dropout_needs_an_argument_and_an_h(refusal):
     assert "initialize_carry gives float32[3, 4, 4] as carry[0], expected float[3, 4], on" in said
     with pytest.raises(UserError, match="guests:ConstantCell.step has no argument h_BH"):
         contract.check(SentimentClassifier("guests:ConstantCell", features=(H,), **dropped))
+    with pytest.raises(UserError, match="^mlstm.step has no argument h_BH.*recurrent_dropout to 0"):
+        contract.check(SentimentClassifier("mlstm", features=(H,), **dropped))
 
 
 def test_hyper_parameters(refusal):
@@ -257,8 +259,8 @@ def test_guests_that_keep_it_are_let_through(cell):
     contract.check_cell(f"guests:{cell.__name__}", {}, E, H)
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_the_shipped_cells_keep_it(name):
+@pytest.mark.parametrize("name", CLASSIC)
+def test_the_classic_cells_keep_it(name):
     contract.check_cell(name, {}, E, H, recurrent_dropout=True)
     contract.check(SentimentClassifier(name, recurrent_dropout=0.1))
 

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rnnsent.epochs import Totals, run_epochs
+from rnnsent.epochs import Totals, mean, run_epochs
 
 STEPS = 9
 
@@ -20,17 +20,24 @@ def test_totals_are_divided_once_and_steps_go_a_few_at_a_time():
         return states + stop - start, totals([start + 1.0, 3.0], [1.0, 2.0], [4.0, 4.0])
 
     state, history = run_epochs(
-        lambda states, epoch: f"order {epoch}", advance, 0, range(2, 4), STEPS, seen.append
+        lambda states, epoch: f"order {epoch}",
+        advance,
+        0,
+        range(2, 4),
+        STEPS,
+        seen.append,
     )
+    assert [seeds for seeds in seen if seeds[0].ended] == [seen[1], seen[3]] == history
     assert state == 2 * STEPS
     assert dispatched == [(f"order {e}", *part) for e in (2, 3) for part in ((0, 7), (7, 9))]
     for epoch, (first, second) in zip((3, 4), history, strict=True):
         assert (first.epoch, first.epochs, first.step, first.steps) == (epoch, 4, STEPS, STEPS)
         assert first.loss == (1 + 8) / 8 and second.loss == 6 / 8
         assert (first.accuracy, second.accuracy) == (2 / 8, 4 / 8) and first.rows == 8
-    assert [now.step for now in seen] == [7, 9, 7, 9]  # of all seeds together
-    assert seen[1].loss == (1 + 8 + 6) / 16 and seen[1].rows == 16
-    assert 0 <= seen[0].seconds <= seen[1].seconds
+    assert [now.step for now, _ in seen] == [7, 9, 7, 9]
+    together = mean(seen[1])
+    assert together.loss == (1 + 8 + 6) / 16 and together.rows == 16
+    assert 0 <= seen[0][0].seconds <= seen[1][0].seconds
 
 
 LOSSES = {1: (1.0, np.nan), 2: (1.0, np.nan), 3: (np.inf, np.nan), 4: (1.0, 1.0)}
@@ -40,15 +47,15 @@ def test_seeds_go_on_while_the_loss_of_one_is_finite():
     def advance(epoch, taken, start, stop):
         return epoch + 1, totals(LOSSES[epoch + 1], np.ones(2), np.ones(2))
 
-    state, history = run_epochs(lambda *_: None, advance, 0, range(4), 1, None)
+    state, history = run_epochs(lambda *_: None, advance, 0, range(4), 1)
     assert state == 3 and len(history) == 3
 
 
 @pytest.mark.parametrize("epochs", [range(0), range(5, 5)])
 def test_no_epochs_are_no_history(epochs):
-    assert run_epochs(None, None, "states", epochs, 1, None) == ("states", [])
+    assert run_epochs(None, None, "states", epochs, 1) == ("states", [])
 
 
 def test_progress_is_plain_data():
-    _, ((now,),) = run_epochs(lambda *_: None, lambda s, *_: (s, totals(1.0)), 0, range(1), 1, None)
+    _, ((now,),) = run_epochs(lambda *_: None, lambda s, *_: (s, totals(1.0)), 0, range(1), 1)
     assert all(type(value) in (int, float) for value in dataclasses.asdict(now).values())

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -14,21 +15,21 @@ RANK = {
     for rank, names in enumerate(
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference"),
-            ("locks",),
+            ("locks", "commandline"),
             ("data", "cells", "optimizers"),
-            ("kernels", "interop", "evaluation", "comparison", "epochs"),
+            ("kernels", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
             ("layers",),
             ("model",),
             ("parameters",),
-            ("recipes", "layout", "contract"),
-            ("inference",),
+            ("recipes", "layout", "contract", "interop"),
+            ("inference", "testing"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
-            ("claims", "compare", "benchmark"),
-            ("report",),
+            ("claims", "compare", "benchmark", "probe", "conversion"),
+            ("report", "changes"),
             ("config",),
         )
     )
@@ -39,10 +40,12 @@ FENCED = {
     "matplotlib": ("report",),
     "jinja2": ("report",),
     "markdown_it": (),
-    "sklearn": ("evaluation", "baseline"),
+    "sklearn": ("evaluation", "baseline", "probe"),
     "torch": ("benchmark",),
     "keras": ("benchmark",),
     "tensorflow": ("benchmark",),
+    "h5py": ("interop",),
+    "safetensors": ("interop",),
 }
 
 
@@ -76,6 +79,14 @@ def test_modules_import_only_what_stands_before_them(path):
         assert parts[0] != "experiments"
 
 
+def test_the_readme_has_every_module_in_this_order():
+    table = (ROOT / "README.md").read_text().split("| file | what it does |")[1].split("\n\n")[0]
+    rows = [re.findall(r"`(?:rnnsent/)?(\w+)", row.split("|")[1]) for row in table.splitlines()[2:]]
+    assert sorted(name for row in rows for name in row) == sorted(RANK)
+    ranks = [RANK[name] for row in rows for name in row]
+    assert ranks == sorted(ranks)
+
+
 def test_experiments_do_not_import_one_another():
     for path in (ROOT / "experiments").glob("*.py"):
         assert not [name for name in imports(path) if name.startswith("experiments")]
@@ -89,7 +100,7 @@ def test_nothing_heavy_and_no_backend_at_import():
     ]
     script = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
-        "heavy = {'tensorflow', 'keras', 'torch'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'h5py', 'safetensors'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "import jax\njax.config.update('jax_num_cpu_devices', 3)\n"  # fails once a backend is up
         "assert jax.local_device_count() == 3\n"

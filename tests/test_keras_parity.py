@@ -10,6 +10,7 @@ import pytest
 from reference import OPTIMISED, mask_of
 
 from rnnsent import data, interop, layers, optimizers
+from rnnsent.cells import IndRNNCell
 from rnnsent.errors import UserError
 from rnnsent.evaluation import probability
 from rnnsent.layout import Batch
@@ -192,3 +193,16 @@ def test_three_optimizer_steps_with_a_ragged_last_batch(keras, keras_model, ours
         # A step moves a weight by up to 1e-3, in a direction that is rounding noise for a few.
         close = np.isclose(got, want, atol=2e-5, rtol=0)
         assert close.mean() > 0.999
+
+
+def test_an_ind_rnn_is_a_simple_rnn_whose_kernel_is_diagonal(keras):
+    rows, steps, inputs, width = 3, 7, 4, 5
+    recurrent = layers.Recurrent([IndRNNCell(width)])
+    x_BTE = np.random.default_rng(0).standard_normal((rows, steps, inputs), np.float32)
+    params = recurrent.init(jax.random.key(0), x_BTE)["params"]
+    own = params["cells_0"]
+    theirs = keras.layers.SimpleRNN(width, activation="relu", return_sequences=True)
+    theirs.build((rows, steps, inputs))
+    theirs.set_weights([own["kernel"], np.diag(own["recurrent_kernel"]), own["bias"]])
+    _, y_BTH = recurrent.apply({"params": params}, x_BTE)
+    np.testing.assert_allclose(y_BTH, theirs(x_BTE), atol=1e-6, rtol=1e-5)

@@ -133,6 +133,11 @@ def logits(model):
     return jax.jit(run, compiler_options=OPTIMISED)
 
 
+@functools.cache
+def trajectory(model):
+    return jax.jit(lambda *at: model.apply({"params": at[0]}, at[1], method="trajectory"))
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @by_recipe
 def test_the_order_of_padding_changes_nothing(recipe, kind, implementation):
@@ -149,7 +154,7 @@ def test_the_order_of_padding_changes_nothing(recipe, kind, implementation):
         np.testing.assert_array_equal(run(params, moved_BT), expected_B)
     length_B = np.count_nonzero(ids_BT, axis=1).astype(np.int32)
     np.testing.assert_array_equal(run(params, right_BT, length_B), expected_B)
-    trajectory_BT = model.apply({"params": params}, ids_BT, method="trajectory")
+    trajectory_BT = trajectory(model)(params, ids_BT)
     np.testing.assert_allclose(trajectory_BT[:, -1], expected_B, atol=1e-6)
 
 

@@ -89,8 +89,9 @@ def test_everything_random_follows_from_the_seed(toy):
 def test_every_seed_is_what_it_is_alone(toy):
     seen = []
     ended, histories = fitted(toy, seeds=SEEDS, progress=seen.append)
+    lines = [seeds for seeds in seen if seeds[0].ended]
+    assert lines == [list(epoch) for epoch in zip(*histories, strict=True)]
     assert len(ended) == len(histories) == len(SEEDS)
-    assert seen[-1].rows == 75 * len(SEEDS)
     for seed, state, history in zip(SEEDS, ended, histories, strict=True):
         (by_itself,), (expected,) = fitted(toy, seeds=(seed,))
         close(state.params, by_itself.params)
@@ -150,11 +151,19 @@ def test_going_on_is_one_longer_run(toy, seeds):
         assert losses(parts[1]) == losses(history)[1:]
 
 
-def test_states_must_stand_at_the_same_step(toy):
+def test_states_must_stand_at_the_same_epoch(toy):
     states, _ = fitted(toy, epochs=1)
     for wrong in ([*states, create_state(MODEL, ADAM, 1)], []):
-        with pytest.raises(ValueError, match="same number of steps"):
+        with pytest.raises(ValueError, match="same number of epochs"):
             go_on(toy, wrong)
+
+
+def test_a_trained_state_knows_how_many_epochs_it_has_behind_it(toy):
+    """Its steps do not tell: three in an epoch become two of a larger batch."""
+    states, _ = fitted(toy, epochs=2)
+    (state,), (history,) = go_on(toy, states, batch_size=40)
+    assert [(now.epoch, now.epochs, now.steps) for now in history] == [(3, 3, 2)]
+    assert (int(state.epoch), int(state.step)) == (3, 8)
 
 
 def test_no_review_is_dropped_and_one_compilation_serves(toy, monkeypatch):
@@ -165,7 +174,7 @@ def test_no_review_is_dropped_and_one_compilation_serves(toy, monkeypatch):
     _, (history,) = fitted(toy, model, rows=97, batch_size=8, progress=seen.append)
     assert len(traced) == 1
     assert all(now.rows == 97 and now.step == now.steps == 13 for now in history)
-    assert [now.step for now in seen if now.epoch == 1] == [7, 13]
+    assert [now.step for (now,) in seen if now.epoch == 1] == [7, 13]
 
 
 def test_loss_sums_weigh_rows(toy):

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from rnnsent import recurrence
-from rnnsent.cells import CELLS
+from rnnsent.cells import CLASSIC, find
 from rnnsent.model import SentimentClassifier
 
 
@@ -133,7 +133,7 @@ SUBJECTS: dict[str, Spec] = {
         "keras_rnn:KerasRNN",
         ("keras",),
         {"KERAS_BACKEND": "jax"},
-        cells=tuple(CELLS),
+        cells=CLASSIC,
     ),
     "keras-tensorflow": Spec(
         "Keras on TensorFlow",
@@ -141,14 +141,14 @@ SUBJECTS: dict[str, Spec] = {
         ("keras", "tensorflow"),
         {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
         difference="its Adam squares the parts of a repeated word's gradient before adding them",
-        cells=tuple(CELLS),
+        cells=CLASSIC,
     ),
     "torch": Spec(
         "PyTorch eager",
         "torch_rnn:TorchRNN",
         ("torch",),
         difference=_LESS,
-        cells=tuple(CELLS),
+        cells=CLASSIC,
     ),
     "torch-compile": Spec(
         "PyTorch torch.compile",
@@ -156,7 +156,7 @@ SUBJECTS: dict[str, Spec] = {
         ("torch",),
         options={"compiled": True},
         difference=_LESS,
-        cells=tuple(CELLS),
+        cells=CLASSIC,
     ),
     "jax-cudnn": Spec(
         "jax.experimental.rnn (cuDNN)",
@@ -179,6 +179,8 @@ def unavailable(name: str, case: Case) -> str:
     if gone := missing(name):
         return f"not installed: {', '.join(gone)}"
     implementation = spec.options.get("implementation")
+    if implementation == "associative" and find(case.model.cell).affine is None:
+        return f"needs a cell that is affine in its carry, which {case.model.cell} is not"
     if implementation == recurrence.resolve("auto") and not spec.options.get("whole"):
         return "the automatic choice on this machine, measured as rnnsent"
     return ""

@@ -17,12 +17,8 @@ from jax.interpreters import partial_eval
 
 from rnnsent import cells
 from rnnsent.cells import Cell
+from rnnsent.kernels.plain import TRANSCENDENTAL
 from rnnsent.model import SentimentClassifier
-
-TRANSCENDENTAL = frozenset(
-    ("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "sin", "cos", "tan", "erf", "pow")
-)
-"""Primitives that cost many multiplications each; the machine's rate is that of tanh."""
 
 
 class Product(NamedTuple):

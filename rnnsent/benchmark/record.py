@@ -1,6 +1,6 @@
 """What ``benchmark.json`` holds, typed: written by a measurement, read back for its pages."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -158,11 +158,12 @@ class Settings(msgspec.Struct):
     seconds: float
 
 
-class Record(msgspec.Struct):
-    """``benchmark.json``."""
+class Record(records.Record, frozen=True, kw_only=True):
+    """A benchmark, to which each case is added as it has been measured."""
+
+    FILE: ClassVar[str] = "benchmark.json"
 
     settings: Settings
-    provenance: records.Provenance
     cases: list[Measured]
 
 

@@ -26,18 +26,40 @@ from flax.linen.initializers import glorot_uniform, orthogonal, zeros_init
 from rnnsent.arrays import matmul
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
-from rnnsent.cells.names import ADVICE, CELLS, create, find, title
+from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
+from rnnsent.cells.linear import LRUCell, MinGRUCell, MinLSTMCell
+from rnnsent.cells.matrix import MLSTMCell
+from rnnsent.cells.names import (
+    ADVICE,
+    CELLS,
+    CLASSIC,
+    check_trusted,
+    create,
+    find,
+    is_trusted,
+    title,
+)
 
 __all__ = [
     "ADVICE",
     "CELLS",
+    "CLASSIC",
     "Cell",
     "GRUCell",
+    "IndRNNCell",
+    "LRUCell",
     "LSTMCell",
+    "MGUCell",
+    "MLSTMCell",
+    "MinGRUCell",
+    "MinLSTMCell",
+    "PeepholeLSTMCell",
     "SimpleRNNCell",
+    "check_trusted",
     "create",
     "find",
     "glorot_uniform",
+    "is_trusted",
     "jnp",
     "matmul",
     "nn",

@@ -1,15 +1,16 @@
 """The contract of a recurrent cell: declared parameters and one pure step."""
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import Initializer, glorot_uniform, orthogonal, zeros_init
 
-from rnnsent.arrays import Array, Carry, Params
+from rnnsent.arrays import Array, Carry, Pairs, Params
 
-_PLAIN = ("step", "output", "initialize_carry")
+_PLAIN = ("step", "affine", "output", "initialize_carry")
 """Methods that see a cell's attributes only; Flax would wrap them for parameters and scopes."""
 
 
@@ -55,10 +56,20 @@ class Cell(nn.RNNCellBase):
         training with units dropped. Without that argument recurrent dropout is refused.
 
         It must be finite and differentiable at ``x_BE`` = 0, which is how padding is read.
+
+        A cell that defines ``affine`` need not define it.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must define step(self, params, carry, x_BE)"
-        )
+        if self.affine is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} must define step(self, params, carry, x_BE)"
+            )
+        pairs = self.affine(params, x_BE)
+        return tuple(a * c + b for (a, b), c in zip(pairs, carry, strict=True))
+
+    affine: ClassVar[Callable[..., Pairs] | None] = None
+    """Of a cell that is affine in its carry ``affine(self, params, x_BE)``: for each array c of the
+    carry a pair (a, b) of the step c' = a c + b, element by element; ``a`` has b's number of axes
+    and broadcasts. Such a cell also runs on ``lax.associative_scan``."""
 
     @nn.nowrap
     def output(self, params: Params, carry: Carry, x_BE: Array) -> Array:

@@ -10,7 +10,7 @@ from rnnsent.arrays import Array, Carry, Params, matmul
 from rnnsent.cells.cell import Cell
 
 
-def _preactivation(params: Params, h_BH: Array, x_BE: Array) -> Array:
+def preactivation(params: Params, h_BH: Array, x_BE: Array) -> Array:
     """x K + h R + b, as one product of what stands side by side: fewer, larger products."""
     kernel = jnp.concatenate([params["kernel"], params["recurrent_kernel"]])
     return matmul(jnp.concatenate([x_BE, h_BH], axis=-1), kernel) + params["bias"]
@@ -23,7 +23,7 @@ class SimpleRNNCell(Cell):
         return self.gated_weights(input_size, gates=1)
 
     def step(self, params: Params, carry: Carry, x_BE: Array, h_BH: Array) -> Carry:
-        return (jnp.tanh(_preactivation(params, h_BH, x_BE)),)
+        return (jnp.tanh(preactivation(params, h_BH, x_BE)),)
 
 
 class LSTMCell(Cell):
@@ -36,16 +36,17 @@ class LSTMCell(Cell):
     carry_size = 2
 
     def weights(self, input_size: int) -> Params:
-        return self.gated_weights(input_size, gates=4, bias_init=_unit_forget_bias)
+        return self.gated_weights(input_size, gates=4, bias_init=unit_forget_bias)
 
     def step(self, params: Params, carry: Carry, x_BE: Array, h_BH: Array) -> Carry:
         _, c_BH = carry
-        i_BH, f_BH, g_BH, o_BH = jnp.split(_preactivation(params, h_BH, x_BE), 4, axis=-1)
+        i_BH, f_BH, g_BH, o_BH = jnp.split(preactivation(params, h_BH, x_BE), 4, axis=-1)
         c_BH = nn.sigmoid(f_BH) * c_BH + nn.sigmoid(i_BH) * jnp.tanh(g_BH)
         return nn.sigmoid(o_BH) * jnp.tanh(c_BH), c_BH
 
 
-def _unit_forget_bias(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+def unit_forget_bias(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """One for the forget gate, zero for i, g and o."""
     del key
     i_H, f_H, g_H, o_H = jnp.split(jnp.zeros(shape, dtype), 4)
     return jnp.concatenate([i_H, f_H + 1, g_H, o_H])

@@ -1,15 +1,34 @@
 """A cell by its name: one of ours, or ``module:Class`` of the user's own."""
 
+import dataclasses
 import importlib
 import inspect
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
+from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
+from rnnsent.cells.linear import LRUCell, MinGRUCell, MinLSTMCell
+from rnnsent.cells.matrix import MLSTMCell
 from rnnsent.errors import UserError
 
-CELLS: dict[str, type[Cell]] = {"simple_rnn": SimpleRNNCell, "lstm": LSTMCell, "gru": GRUCell}
+CELLS: dict[str, type[Cell]] = {
+    "simple_rnn": SimpleRNNCell,
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    "peephole_lstm": PeepholeLSTMCell,
+    "mgu": MGUCell,
+    "ind_rnn": IndRNNCell,
+    "mlstm": MLSTMCell,
+    "min_gru": MinGRUCell,
+    "min_lstm": MinLSTMCell,
+    "lru": LRUCell,
+}
+
+CLASSIC = ("simple_rnn", "lstm", "gru")
+"""Those that Keras, PyTorch and Flax have too."""
 
 ADVICE = f"Give one of {', '.join(CELLS)}, or module:Class from a folder that Python finds."
 """What to do where a name stands for no cell."""
@@ -41,7 +60,7 @@ def create(name: str, features: int, options: Mapping[str, Any]) -> Cell:
       UserError: for a hyper-parameter that the cell does not have.
     """
     cell = find(name)
-    known = set(cell.__dataclass_fields__) - {"parent", "name", "features"}
+    known = {field.name for field in dataclasses.fields(cell)} - {"parent", "name", "features"}
     if unknown := set(options) - known:
         raise UserError(
             f"{name} has no option {', '.join(sorted(unknown))}; "
@@ -54,3 +73,23 @@ def title(name: str) -> str:
     """A cell's name in a table, without importing anything."""
     class_name = CELLS[name].__name__ if name in CELLS else name.rpartition(":")[2]
     return class_name.removesuffix("Cell")
+
+
+def is_trusted(name: str, named: Collection[str]) -> bool:
+    """Whether a cell that a file names may be imported: ours, the caller's, or imported already.
+
+    Args:
+      name: as the file has it, which may come from anyone.
+      named: cells that the caller names.
+    """
+    module, colon, _ = name.partition(":")
+    return not colon or name in named or module in sys.modules
+
+
+def check_trusted(name: str, named: Collection[str], where: str) -> None:
+    """Raises ``UserError`` unless :func:`is_trusted`; ``where`` the name was found."""
+    if not is_trusted(name, named):
+        raise UserError(
+            f"{where} was trained with the cell {name!r}, which is no part of rnnsent: reading it "
+            f"runs that module. If you trust it, add --cell {name}"
+        )

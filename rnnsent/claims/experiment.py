@@ -16,14 +16,15 @@ from rnnsent import (
     readings,
     runs,
 )
-from rnnsent.claims import criteria, measure
+from rnnsent.claims import criteria, leads, measure
 from rnnsent.claims.conditions import CONDITIONS, Planned
+from rnnsent.claims.criterion import Results, verdict
 from rnnsent.claims.measure import Epoch, Found
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.data import Reviews
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
-from rnnsent.runs import Trained, records
+from rnnsent.runs import Trained, files
 from rnnsent.runs.records import Provenance
 
 
@@ -51,7 +52,7 @@ def look(
     reviews: Reviews,
     origin: Provenance,
     implementation: str = "auto",
-) -> Record:
+) -> Record | None:
     """Measures finished trainings and decides; what is measured already is read back.
 
     Args:
@@ -62,13 +63,13 @@ def look(
       origin: of this command.
       implementation: of the recurrence in what is measured.
 
-    Raises:
-      SystemExit: if with every seed a condition diverged.
+    Returns:
+      None where with every seed a condition diverged, so that nothing can be compared.
     """
     lost = runs.diverged_text(one for many in trained.values() for one in many)
     kept, left = finite(trained, seeds)
     if not kept:
-        raise SystemExit(f"error: {lost}; nothing is left to report. {runs.ADVICE}")
+        return None
     finished = {
         name: [_finished(plan[name], one, reviews, implementation) for one in many.values()]
         for name, many in left.items()
@@ -102,7 +103,7 @@ def _finished(
     if not path.exists():
         console.say(f"{planned.title} seed {trained.seed}: looking inside")
         classifier, seed, params = restore(planned.recipe, trained, implementation)
-        records.write_json(path, measure.measure(classifier, params, seed, reviews))
+        files.write_json(path, measure.measure(classifier, params, seed, reviews))
     return Finished(trained, _found(trained, measure.read(path)))
 
 
@@ -148,18 +149,18 @@ def record(
         name: {one.found.seed: one.test_logits_N for one in many} for name, many in finished.items()
     }
     return Record(
-        origin,
-        reviews.provenance["test_title"],
-        comparable,
-        seeds,
-        lost,
-        rows,
-        tests,
-        predictions.groups(logits, reviews.test),
-        tuple(predictions.agreements(logits)),
-        tuple(Claim(text, criteria.verdict(cs), tuple(cs)) for text, cs in decided.items()),
-        tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
-        tuple(_twenty(plan, finished, chosen, reviews, implementation)),
+        origin=origin,
+        test_title=reviews.provenance["test_title"],
+        comparable=comparable,
+        seeds=seeds,
+        lost=lost,
+        rows=rows,
+        tests=tests,
+        groups=predictions.groups(logits, reviews.test),
+        agreements=tuple(predictions.agreements(logits)),
+        claims=tuple(Claim(text, verdict(cs), tuple(cs)) for text, cs in decided.items()),
+        chosen=tuple(f"{rows[name].title} with seed {seed}" for name, seed in chosen.values()),
+        reviews=tuple(_twenty(plan, finished, chosen, reviews, implementation)),
     )
 
 
@@ -186,17 +187,17 @@ def _parameters(recipe: Recipe, reviews: Reviews) -> int:
 
 
 def mcnemar(finished: Trainings, label_N: np.ndarray) -> dict[str, tuple[evaluation.McNemar, ...]]:
-    """Those of ``criteria.BEATEN`` and the LSTM on the same reviews, per seed."""
+    """Those of ``leads.BEATEN`` and the LSTM on the same reviews, per seed."""
     right = {
         name: [evaluation.correct(one.test_logits_N, label_N) for one in finished[name]]
-        for name in (*criteria.BEATEN, "lstm")
+        for name in (*leads.BEATEN, "lstm")
     }
     return {
-        name: tuple(map(evaluation.mcnemar, right[name], right["lstm"])) for name in criteria.BEATEN
+        name: tuple(map(evaluation.mcnemar, right[name], right["lstm"])) for name in leads.BEATEN
     }
 
 
-def nearest(found: criteria.Results, cell: str) -> tuple[str, int]:
+def nearest(found: Results, cell: str) -> tuple[str, int]:
     """Of a cell's trainings the one nearest to the notebook's accuracy: condition and seed.
 
     Args:

@@ -12,7 +12,7 @@ from rnnsent import analysis, data, evaluation, inference, memory, training
 from rnnsent.errors import UserError
 from rnnsent.memory import MemoryCurves
 from rnnsent.model import SentimentClassifier, still
-from rnnsent.runs import records
+from rnnsent.runs import files
 
 CHANGED = 10_000
 """Test reviews that are read again with words masked, replaced or appended: the first of a shuffled
@@ -200,6 +200,6 @@ def _reading(
 def read(path: pathlib.Path) -> Measured:
     """What was measured earlier; ``UserError`` where the file is damaged or of another version."""
     try:
-        return records.read_json(path, Measured)
+        return files.read_json(path, Measured)
     except UserError as error:
         raise UserError(f"{error} Or delete that file: it is measured again.") from error

@@ -1,20 +1,15 @@
 """The claims as data: what was trained, measured and decided; pages are drawn from it alone."""
 
-import pathlib
+from typing import ClassVar
 
 import msgspec
 
-from rnnsent.claims.criteria import Criterion
+from rnnsent.claims.criterion import Criterion
 from rnnsent.claims.measure import Found
-from rnnsent.errors import UserError
 from rnnsent.evaluation import Calibration, McNemar
 from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Review
 from rnnsent.runs import records
-from rnnsent.runs.records import Provenance
-
-NAME = "record.json"
-"""The record's file in the claims' part of a run folder."""
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,18 +45,17 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     criteria: tuple[Criterion, ...]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(records.Record, frozen=True, kw_only=True):
     """One run of the claims.
 
     Attributes:
-      origin: of the command: data, machine, versions, time.
       test_title: what an accuracy on the test reviews is called.
       comparable: whether these are the notebook's test reviews, read as it reads them, and no
         condition is changed.
       seeds: with which all conditions were trained and none diverged.
       lost: trainings that diverged, in words; empty where none did.
       rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
-      tests: by condition of ``criteria.BEATEN``, per seed: it and the LSTM on the same reviews.
+      tests: by condition of ``leads.BEATEN``, per seed: it and the LSTM on the same reviews.
       groups: of the test reviews, by what they are grouped by; accuracies by a row's name.
       agreements: of the rows with one another, of seeds with one another.
       claims: in the notebook's order.
@@ -69,7 +63,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       reviews: the notebook's twenty, read by the chosen.
     """
 
-    origin: Provenance
+    FILE: ClassVar[str] = "claims/record.json"
+
     test_title: str
     comparable: bool
     seeds: tuple[int, ...]
@@ -81,27 +76,3 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     claims: tuple[Claim, ...]
     chosen: tuple[str, ...]
     reviews: tuple[Review, ...]
-    format: int = records.FORMAT
-
-
-def write(run: pathlib.Path, record: Record) -> None:
-    """Into a run folder, all of it or nothing."""
-    place(run).mkdir(parents=True, exist_ok=True)
-    records.write_json(place(run) / NAME, record)
-
-
-def place(run: pathlib.Path) -> pathlib.Path:
-    """The claims' part of a run folder."""
-    return run / "claims"
-
-
-def read(run: pathlib.Path) -> Record:
-    """The record of a run folder.
-
-    Raises:
-      UserError: if there is none, or it cannot be read.
-    """
-    path = place(run) / NAME
-    if not path.is_file():
-        raise UserError(f"{run} holds no claims. Give the folder of a finished run of theirs.")
-    return records.read_json(path, Record)

@@ -11,6 +11,7 @@ import msgspec
 
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
+from rnnsent.runs import records
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,7 +160,7 @@ class Entrant(Part, frozen=True, kw_only=True):
 def diverged(entrants: Sequence[Entrant]) -> list[str]:
     """Which trainings diverged, and in which epoch, each as a line of text."""
     return [
-        f"{entrant.title} seed {training.seed} diverged in epoch {training.diverged}"
+        records.diverged(entrant.title, training.seed, training.diverged)
         for entrant in entrants
         for training in entrant.trainings
         if training.diverged is not None

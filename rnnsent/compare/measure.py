@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import optax
@@ -11,12 +10,13 @@ from rnnsent import evaluation, memory, notebook, parameters, predictions, readi
 from rnnsent.compare import between, entrants, record
 from rnnsent.compare.subjects import Finished, Subject, sound
 from rnnsent.data import Reviews
+from rnnsent.runs.records import Provenance
 
 
 def measure(
     subjects: Sequence[Subject],
     reviews: Reviews,
-    origin: record.Origin,
+    origin: Provenance,
     *,
     bag_of_words: float | None = None,
 ) -> record.Record:
@@ -25,7 +25,7 @@ def measure(
     Args:
       subjects: what was trained, in the order asked for; of one at least, a seed has finished.
       reviews: that were trained and measured on.
-      origin: machine, versions and time.
+      origin: of the command, see :meth:`Provenance.of`.
       bag_of_words: test accuracy of a model without the words' order, where it was measured.
     """
     titles = [subject.recipe.title for subject in subjects]
@@ -37,8 +37,8 @@ def measure(
         s.name: {seed: one.test_logits_N for seed, one in s.finite().items()} for s in finished
     }
     return record.Record(
-        data=_source(reviews),
         origin=origin,
+        comparable=reviews.comparable,
         entrants=tuple(_entrant(s, titled[s.name], reviews) for s in subjects),
         pairs=between.pairs(finished, reviews.test.label_N),
         groups=predictions.groups(logits, reviews.test),
@@ -46,27 +46,6 @@ def measure(
         sample=_sample(finished, titled, reviews),
         bag_of_words=bag_of_words,
     )
-
-
-def origin(provenance: Mapping[str, Any], parts: Sequence[str] = ()) -> record.Origin:
-    """A run's provenance as a record has it, and where parts of it come from if not from there."""
-    device = provenance["device"]
-    return record.Origin(
-        device=device["name"],
-        platform=device["platform"],
-        devices=device["devices"],
-        versions=dict(provenance["versions"]),
-        git=provenance["git"],
-        command=provenance["command"],
-        started=provenance["started"],
-        parts=tuple(parts) if len(parts) > 1 else (),
-    )
-
-
-def _source(reviews: Reviews) -> record.Source:
-    names = set(record.Source.__struct_fields__) & reviews.provenance.keys()
-    named = {name: reviews.provenance[name] for name in names}
-    return record.Source(**(named | {"comparable": reviews.comparable}))
 
 
 def _entrant(subject: Subject, title: str, reviews: Reviews) -> entrants.Entrant:

@@ -1,74 +1,14 @@
 """What a comparison measured, as data: all that its pages need, so that they can be drawn anew."""
 
-import os
-import pathlib
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from rnnsent.compare.entrants import Entrant, Part
-from rnnsent.errors import UserError
 from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Review
-
-NAME = "record.json"
-"""The record's file in a run folder."""
-
-
-class Source(Part, frozen=True, kw_only=True):
-    """The reviews.
-
-    Attributes:
-      source: name of it, as ``data.load`` takes it.
-      title: what is trained and measured on.
-      test_title: what an accuracy on the test reviews is called.
-      comparable: whether those are the notebook's, all of them.
-      train: training reviews.
-      test: test reviews.
-      vocabulary: where it comes from.
-      num_words: size of the vocabulary.
-      maxlen: steps of a row.
-      padding: the side padding stands on.
-      truncating: the side that long reviews lose words from.
-      reason: why it is not another source, where that was tried first.
-    """
-
-    source: str
-    title: str
-    test_title: str
-    comparable: bool
-    train: int
-    test: int
-    vocabulary: str
-    num_words: int
-    maxlen: int
-    padding: str
-    truncating: str
-    reason: str = ""
-
-
-class Origin(Part, frozen=True, kw_only=True):
-    """What measured it.
-
-    Attributes:
-      device: name of the machine's processor or accelerator.
-      platform: JAX's name of its kind.
-      devices: JAX devices.
-      versions: of packages; None of those that are not there.
-      git: revision of the source, if known.
-      command: that was given.
-      started: date and time of that, ISO 8601.
-      parts: where and when trainings come from, if not all from here.
-    """
-
-    device: str
-    platform: str
-    devices: int
-    versions: dict[str, str | None]
-    git: str | None
-    command: str
-    started: str
-    parts: tuple[str, ...] = ()
+from rnnsent.runs import records
+from rnnsent.runs.records import Source
 
 
 class Test(Part, frozen=True, kw_only=True):
@@ -133,12 +73,11 @@ class Sample(Part, frozen=True, kw_only=True):
                 raise ValueError(f"a label of review {review.number} is neither 0 nor 1")
 
 
-class Record(Part, frozen=True, kw_only=True):
+class Record(records.Record, frozen=True, kw_only=True):
     """A comparison.
 
     Attributes:
-      data: the reviews.
-      origin: machine, versions and time.
+      comparable: whether the test reviews are the notebook's, all of them.
       entrants: the recipes, in the order asked for.
       pairs: each with the first; the two sound ones with each other where both are there.
       groups: of the test reviews, by what they are grouped by.
@@ -147,8 +86,9 @@ class Record(Part, frozen=True, kw_only=True):
       bag_of_words: test accuracy of a logistic regression on the same words without their order.
     """
 
-    data: Source
-    origin: Origin
+    FILE: ClassVar[str] = "record.json"
+
+    comparable: bool
     entrants: tuple[Entrant, ...]
     pairs: tuple[Pair, ...]
     groups: dict[str, tuple[Group, ...]]
@@ -170,6 +110,11 @@ class Record(Part, frozen=True, kw_only=True):
             raise ValueError(f"nothing is known of {', '.join(unknown)}")
 
     @property
+    def data(self) -> Source:
+        """The reviews."""
+        return self.origin.source
+
+    @property
     def finished(self) -> list[Entrant]:
         """The recipes of which at least one training did not diverge."""
         return [entrant for entrant in self.entrants if entrant.summary is not None]
@@ -187,32 +132,3 @@ class Record(Part, frozen=True, kw_only=True):
         """Two recipes in this order, if they were paired in it."""
         found = [pair for pair in self.pairs if (pair.first, pair.second) == (first, second)]
         return found[0] if found else None
-
-
-def write(record: Record, folder: pathlib.Path) -> pathlib.Path:
-    """Writes a record into a run folder, whole or not at all; returns the file."""
-    path = folder / NAME
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(record) + b"\n")
-    os.replace(partial, path)
-    return path
-
-
-def read(folder: pathlib.Path) -> Record:
-    """The record of a run folder.
-
-    Raises:
-      UserError: if there is none, or it is damaged or of another version.
-    """
-    path = folder / NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}). Give the folder of a finished comparison."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} is no record of this version ({' '.join(str(error).split())}). Run the "
-            "comparison again with --run to write it anew."
-        ) from error

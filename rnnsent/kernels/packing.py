@@ -39,7 +39,7 @@ def zero_padding(x_BT: Any, mask_BT: Array) -> Any:
 def pack(x_BT: Any, mask_BT: Array) -> tuple[Any, Array]:
     """Real steps first, in order, and how many each row has, int32 (B,)."""
     order_BT = jnp.argsort(~mask_BT, axis=1, stable=True)
-    packed = jax.tree.map(lambda a: _take(a, order_BT), x_BT)
+    packed = jax.tree.map(lambda a: take(a, order_BT), x_BT)
     return packed, mask_BT.sum(1, dtype=jnp.int32)
 
 
@@ -53,9 +53,9 @@ def unpack(y_BTH: Array, first_BH: Array, mask_BT: Array) -> Array:
     """
     seen_BT = jnp.cumsum(mask_BT, axis=1)  # real steps up to and with this one
     y_BTH = jnp.concatenate([first_BH[:, None], y_BTH], axis=1)
-    return _take(y_BTH, seen_BT)
+    return take(y_BTH, seen_BT)
 
 
-def _take(a_BT: Array, step_BT: Array) -> Array:
+def take(a_BT: Array, step_BT: Array) -> Array:
     """Of each row of (B, T, ...) the steps with these numbers."""
     return jnp.take_along_axis(a_BT, step_BT.reshape(step_BT.shape + (1,) * (a_BT.ndim - 2)), 1)

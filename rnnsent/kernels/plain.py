@@ -3,19 +3,26 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from rnnsent.arrays import Array, Carry, Params, Step
 from rnnsent.kernels import packing
 
-EXPENSIVE = frozenset(
-    {"dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf"}
+TRANSCENDENTAL = frozenset(
+    ("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "sin", "cos", "tan", "erf", "pow")
 )
+"""Primitives of one element each that cost as much as many multiplications."""
+
+EXPENSIVE = TRANSCENDENTAL | {"dot_general", "conv_general_dilated"}
 """Primitives whose results cost more to compute again than to keep for the backward pass."""
 
 
-def keep_expensive(primitive: Any, *_: Any, **__: Any) -> bool:
-    """A policy of ``jax.checkpoint``: only what is expensive is kept, the rest computed again."""
-    return primitive.name in EXPENSIVE
+def keep_expensive(primitive: Any, *operands: Any, **_: Any) -> bool:
+    """A policy of ``jax.checkpoint``: only what is expensive is kept, the rest computed again.
+
+    JAX cannot keep complex numbers (it rounds what it keeps by ``lax.reduce_precision``).
+    """
+    return primitive.name in EXPENSIVE and not any(map(jnp.iscomplexobj, operands))
 
 
 def scan(

@@ -137,6 +137,11 @@ def remark(words: Sequence[str], reading: Reading) -> str:
     if not words:
         return f"The {reading.title} had no word to read."
     before, after, start, stop = largest_move(reading.trajectory, reading.before)
+    if f"{before:.2f}" == f"{after:.2f}":
+        return (
+            f"The {reading.title}'s probability hardly moves: by less than 0.01 within any "
+            f"{_NUMBERS[WINDOW]} words."
+        )
     count = stop - start
     named = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
     plural = "word" if count == 1 else f"{named} words"

@@ -8,13 +8,8 @@ import numpy as np
 from rnnsent import evaluation, memory
 from rnnsent.claims import measure
 from rnnsent.claims.conditions import CONDITIONS
-from rnnsent.claims.criteria import (
-    LEARNED,
-    by_recurrent_dropout,
-    by_trainings,
-    learned,
-    printed_gap,
-)
+from rnnsent.claims.insides import LEARNED, learned
+from rnnsent.claims.leads import by_recurrent_dropout, by_trainings, printed_gap
 from rnnsent.claims.record import Claim, Record, Row
 from rnnsent.comparison import SIGNIFICANCE, Shares
 from rnnsent.report import images, insides, page, reviews
@@ -29,6 +24,7 @@ from rnnsent.report.blocks import (
     Text,
 )
 from rnnsent.report.numbers import percent
+from rnnsent.report.setting import BY_THE_NOTEBOOKS_RULE, left_out, setting
 
 TITLE = "The notebook's claims, measured"
 
@@ -53,7 +49,8 @@ def blocks(record: Record) -> list[Block]:
     """The report; its figures are without their images."""
     return [
         Heading(1, TITLE),
-        *_setting(record),
+        *setting(record.origin),
+        *_trained(record),
         Heading(2, "Verdicts"),
         verdicts(record.claims),
         Note(RULE),
@@ -68,40 +65,22 @@ def blocks(record: Record) -> list[Block]:
         *_reviews(record),
         Heading(2, "The notebook's twenty reviews"),
         Paragraph(
-            "Chosen by the notebook's rule; read by the trainings whose test accuracy is nearest "
-            f"to the notebook's: {' and '.join(record.chosen)}; ✗ marks a wrong prediction, ! an "
-            "unknown word."
+            "Read by the trainings whose test accuracy is nearest to the notebook's: "
+            f"{' and '.join(record.chosen)}."
         ),
+        Paragraph(BY_THE_NOTEBOOKS_RULE),
         reviews.single(record.reviews),
     ]
 
 
-def _setting(record: Record) -> Iterator[Block]:
-    """What the figures rest on."""
-    made, source = record.origin, record.origin.data
-    machine, versions = made.device, made.versions
-    reason = f" {source['reason']}" if source.get("reason") else ""
-    yield Paragraph(
-        [Strong("Data:"), " ", Code(source["source"]), f" — {source['title']}.{reason}"]
-    )
-    yield Paragraph(
-        f"Vocabulary: {source['vocabulary']}; {source['num_words']:,} ids, {source['maxlen']} "
-        f"steps, padding {source['padding']}, truncating {source['truncating']}."
-    )
-    yield Paragraph(
-        f"Device: {machine.name} ({machine.platform}, {machine.devices} JAX device(s)). "
-        f"JAX {versions['jax']}, Flax {versions['flax']}, optax {versions['optax']}. "
-        f"Revision {made.git or 'unknown'}. Started {made.started}."
-    )
+def _trained(record: Record) -> Iterator[Block]:
+    """The seeds, and what is left out."""
     yield Paragraph(f"Seeds {', '.join(map(str, record.seeds))}.")
-    if record.lost:
-        yield Paragraph(
-            [
-                Strong("Left out of all that follows:"),
-                f" {record.lost}; with a condition its seed is left out everywhere, for what is "
-                "trained in several ways is compared seed by seed.",
-            ]
-        )
+    yield from left_out(
+        record.lost,
+        "; with a condition its seed is left out everywhere, for what is trained in several ways "
+        "is compared seed by seed",
+    )
 
 
 def verdicts(claims: Sequence[Claim]) -> Table:
@@ -140,10 +119,10 @@ def trainings(record: Record) -> Table:
         "learned",
         "notebook",
     )
-    return Table(head, [_trained(row) for row in record.rows.values()], "ll" + "r" * 8)
+    return Table(head, [_row(row) for row in record.rows.values()], "ll" + "r" * 8)
 
 
-def _trained(row: Row) -> tuple[Text, ...]:
+def _row(row: Row) -> tuple[Text, ...]:
     spread = evaluation.spread([f.accuracy for f in row.found])
     low, high = row.interval
     return (

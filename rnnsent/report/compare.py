@@ -1,6 +1,5 @@
 """A comparison's report, drawn from its record; nothing is measured here."""
 
-import itertools
 import pathlib
 from collections.abc import Iterator
 
@@ -9,10 +8,9 @@ from rnnsent.compare.entrants import Entrant, diverged
 from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Calibration
-from rnnsent.report import gradients, images, page, reviews, story
+from rnnsent.report import doubts, gradients, images, models, page, reviews, story
 from rnnsent.report.blocks import (
     Block,
-    Code,
     Heading,
     Note,
     Paragraph,
@@ -24,10 +22,12 @@ from rnnsent.report.numbers import (
     counted,
     duration,
     listed,
+    numbered,
     p_value,
     percent,
     short,
 )
+from rnnsent.report.setting import BY_THE_NOTEBOOKS_RULE, left_out, setting
 
 
 def write(record: Record, folder: pathlib.Path) -> list[Block]:
@@ -76,16 +76,16 @@ def blocks(record: Record) -> list[Block]:
         *(Paragraph(sentence) for sentence in story.sentences(record)),
         _accuracy_table(record),
         *_reading(record),
-        *_setting(record),
+        *setting(record.origin),
         Heading(2, "Accuracy and time"),
         *_accuracy(record),
-        *_differences(record),
+        *models.differences(record),
         *_paired(record),
         *_reviews(record),
         *gradients.look(record),
         *gradients.remarks(record),
         Heading(2, "The layers"),
-        *_layers(record),
+        *models.layers(record),
         *_single_reviews(record),
     ]
 
@@ -108,8 +108,8 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
-    if lost := diverged(record.entrants):
-        yield Paragraph([Strong("Left out of all that follows:"), f" {'; '.join(lost)}."])
+    yield from left_out("; ".join(diverged(record.entrants)))
+    yield from doubts.of(record)
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "
     if seeds == 1:
@@ -118,25 +118,6 @@ def _reading(record: Record) -> Iterator[Block]:
         f"{record.data.test_title}. {spread}An epoch's seconds leave out the first, which "
         "compiles, where there are others."
     )
-
-
-def _setting(record: Record) -> Iterator[Block]:
-    """What the figures rest on."""
-    data, origin = record.data, record.origin
-    reason = f" {data.reason}" if data.reason else ""
-    yield Paragraph([Strong("Data:"), " ", Code(data.source), f" — {data.title}.{reason}"])
-    yield Paragraph(
-        f"{data.train:,} training and {data.test:,} test reviews. Vocabulary: {data.vocabulary}; "
-        f"{data.num_words:,} ids, {data.maxlen} steps, padding {data.padding}, truncating "
-        f"{data.truncating}."
-    )
-    versions = ", ".join(f"{name} {v}" for name, v in origin.versions.items() if v)
-    yield Note(
-        f"{origin.device} ({origin.platform}, {counted(origin.devices, 'JAX device')}). "
-        f"{versions}. Revision {origin.git or 'unknown'}. Started {origin.started}."
-    )
-    if origin.parts:
-        yield Paragraph([Strong("Trained in parts:"), f" {'; '.join(origin.parts)}."])
 
 
 def _accuracy(record: Record) -> Iterator[Block]:
@@ -152,13 +133,13 @@ def _accuracy(record: Record) -> Iterator[Block]:
         for e in record.finished
     ]
     yield Table(head, rows)
-    head = ("recipe", "training loss", "test loss", "seeds", "training in all")
+    head = ("recipe", "training loss", "test loss", "trained with", "training in all")
     rows = [
         (
             e.title,
             _nats(e.results.train_loss.mean),
             _nats(e.results.test_loss.mean),
-            ", ".join(str(training.seed) for training in e.finished),
+            numbered("seed", [training.seed for training in e.finished]),
             duration(e.results.seconds),
         )
         for e in record.finished
@@ -200,35 +181,12 @@ def _beside_the_notebook(record: Record) -> Iterator[Block]:
     ]
     if rows:
         yield Table(("recipe", "after its first fit", "in the end", "the notebook"), rows)
-    if record.shipped("notebook-simple-rnn") and story.as_the_notebook(record.data):
+    if record.shipped("notebook-simple-rnn") and story.as_the_notebook(record):
         yield Paragraph(notebook.FITTED_TWICE)
 
 
 def _share(share: float | None) -> str:
     return "–" if share is None else percent(share)
-
-
-def _differences(record: Record) -> Iterator[Block]:
-    """What the recipes differ in."""
-    if len(record.entrants) < 2:
-        return
-    names = list(dict.fromkeys(name for e in record.entrants for name in e.fields))
-    rows = [
-        (name.replace("_", " "), *(_field(e.fields.get(name)) for e in record.entrants))
-        for name in names
-        if len({_field(e.fields.get(name)) for e in record.entrants}) > 1
-    ]
-    if rows:
-        yield Heading(2, "What the recipes differ in")
-        yield Table(("", *(entrant.title for entrant in record.entrants)), rows)
-
-
-def _field(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_field, value))
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_field(one)}" for name, one in value.items()) or "–"
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _paired(record: Record) -> Iterator[Block]:
@@ -273,39 +231,5 @@ def _single_reviews(record: Record) -> Iterator[Block]:
         return
     shown = listed([f"{record.entrant(name).title} (seed {seed})" for name, seed in sample.shown])
     yield Heading(2, f"{counted(len(sample.reviews), 'review').capitalize()}, read by {shown}")
-    yield Paragraph(
-        ["Chosen by the notebook's rule, ",
-         Code("RandomState(25).choice(rows, 20, replace=False)"),
-         "; ✗ marks a wrong prediction, ! an unknown word."]
-    )  # fmt: skip
+    yield Paragraph(BY_THE_NOTEBOOKS_RULE)
     yield reviews.single(sample.reviews)
-
-
-def _layers(record: Record) -> Iterator[Block]:
-    """One table for all recipes whose layers are the same, beside the notebook's counts."""
-    ordered = sorted(record.entrants, key=lambda e: _rows(e))
-    for rows, same in itertools.groupby(ordered, key=_rows):
-        entrants = list(same)
-        told = [dict(notebook.LAYERS[story.PRINTED[e.name]]) for e in entrants if _own(e)]
-        counts = told[0] if told else {}
-        body: list[list[Text]] = [
-            [name, output, f"{count:,}", *([_count(counts.get(name))] if told else [])]
-            for name, output, count in rows
-        ]
-        total: list[Text] = ["total", "", Strong(f"{entrants[0].parameters:,}")]
-        body.append([*total, *([_count(sum(counts.values()))] if told else [])])
-        yield Heading(3, listed([e.title for e in entrants]))
-        head = ("layer", "output", "parameters", *(["notebook"] if told else []))
-        yield Table(head, body, "llrr"[: len(head)])
-
-
-def _rows(entrant: Entrant) -> tuple[tuple[str, str, int], ...]:
-    return tuple((layer.name, layer.output, layer.parameters) for layer in entrant.layers)
-
-
-def _own(entrant: Entrant) -> bool:
-    return entrant.shipped and entrant.name in story.PRINTED
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"

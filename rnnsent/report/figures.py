@@ -20,6 +20,13 @@ from rnnsent.report.blocks import shown
 
 _COLOURS = ("#c8553d", "#2a6f97", "#588157", "#8d6a9f", "#b08900", "#4f9d9d", "#a05070", "#6b6b6b")
 _WIDTH = 5.6
+_LINE, _SHORT = 68, 32
+"""Letters of a legend's size that go beside one another, and into half of the width."""
+_LONGEST = 150
+_TICKS = 6
+"""Names that go beside one another below a panel."""
+_LINE_HEIGHT = 0.16
+"""Of a legend, in inches."""
 
 File = pathlib.Path | BinaryIO
 """Where a figure is written; what is no path gets a PNG."""
@@ -38,16 +45,26 @@ def _stacked(rows: int, height: float, **options: Any) -> tuple[Figure, list[Axe
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
 
 
-def _text(text: str, width: int = 40) -> str:
-    """A text as it is drawn: to the letter, in lines; a label that began with _ would be hidden."""
-    lines = textwrap.fill(shown(text).replace("$", r"\$"), width)
+def _text(text: str, width: int = _LINE) -> str:
+    """A text as it is drawn: to the letter, in lines; a label that began with _ would be hidden.
+
+    A recipe's changed fields go to another line as wholes; of more than ``_LONGEST`` letters the
+    middle is left out, and the tables have it.
+    """
+    text = shown(text)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST * 2 // 3]} … {text[-_LONGEST // 3 :]}"
+    lines = textwrap.fill(text.replace("+", " +").replace("$", r"\$"), width)
     return f" {lines}" if lines.startswith("_") else lines
 
 
 def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
     """The legend of one of the panels below all, the caption above, and into the file."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = 2 if len(labels) > 3 else len(labels)
+    across = 1 if max(map(len, labels), default=0) > _SHORT else 2 if len(labels) > 3 else 3
+    columns = min(across, len(labels))
+    lines = sum(label.count("\n") + 1 for label in labels) / max(1, columns)
+    figure.set_figheight(figure.get_figheight() + max(0, lines - 2) * _LINE_HEIGHT)
     figure.legend(
         handles,
         labels,
@@ -100,12 +117,16 @@ def accuracies(
     path: File,
     caption: str,
 ) -> None:
-    """Accuracy of every seed, one column per model, with a reference value as a dashed line."""
+    """Accuracy of every seed, one column per model, with a reference value as a dashed line.
+
+    The names stand below the columns, or in a legend where they are long or many.
+    """
     figure, (axes,) = _stacked(1, 3.2)
     for x, (colour, (title, seeds)) in enumerate(
         zip(itertools.cycle(_COLOURS), values.items(), strict=False)
     ):
-        axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3)
+        name = _text(title)
+        axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3, label=name)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
         if title in references:
             axes.hlines(references[title], x - 0.4, x + 0.4, color="gray", linestyle="--")
@@ -119,8 +140,12 @@ def accuracies(
                 va="top",
             )
     axes.axhline(0.5, color="lightgray", linewidth=1)
+    axes.set(ylabel="accuracy", xlim=(-0.5, len(values) - 0.5))
+    if max(map(len, values), default=0) > _SHORT or len(values) > _TICKS:
+        axes.set_xticks([])
+        _finish(figure, axes, caption, path)
+        return
     labels = [_text(title, 12) for title in values]
-    axes.set(ylabel="accuracy")
     axes.set_xticks(range(len(values)), labels, fontsize=10 if len(values) <= 4 else 7)
     axes.set_title(_text(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
@@ -181,10 +206,14 @@ def lines(
     path: File,
     xlabel: str,
     caption: str,
+    *,
+    doubling: bool = False,
+    log: bool = False,
 ) -> None:
     """Several quantities against one: per panel and curve, ``(x, one list of y per seed)``.
 
-    The line is the seeds' mean, the band goes from the lowest to the highest seed.
+    The line is the seeds' mean, the band goes from the lowest to the highest seed. ``doubling``
+    spaces x by powers of two, ``log`` y by powers of ten.
     """
     figure, rows = _stacked(len(panels), 2.6, sharex=True)
     for axes, (panel, curves) in zip(rows, panels.items(), strict=True):
@@ -195,5 +224,10 @@ def lines(
             axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=_text(title))
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
         axes.set_title(_text(panel, 60), fontsize=10)
+        if doubling:
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
+        if log:
+            axes.set_yscale("log")
     rows[-1].set_xlabel(xlabel)
     _finish(figure, rows[0], caption, path)

@@ -43,7 +43,7 @@ def remarks(record: Record) -> Iterator[Block]:
     slower, better, *inside = notebook.CLAIMS
     rows = [(slower, _slower(simple, lstm)), (better, _better(record, simple, lstm))]
     rows += zip(inside, _look_back(record, [simple, lstm]), strict=True)
-    if not story.as_the_notebook(record.data):
+    if not story.as_the_notebook(record):
         del rows[1]  # its figures are on other reviews
     yield Heading(2, "The notebook's remarks")
     yield Table(("the notebook says", "this run"), rows, "ll")

@@ -26,7 +26,7 @@ def draw(record: Record) -> dict[str, bytes]:
 
 def _words(record: Record) -> dict[str, bytes]:
     """What becomes of predictions by how many words are kept, replaced, or left to read."""
-    rows, data = record.rows.values(), record.origin.data["title"]
+    rows, data = record.rows.values(), record.origin.source.title
     out = {}
     for name, xlabel in (("last", "last words read"), ("replaced", "first words replaced")):
         panels = {
@@ -56,7 +56,7 @@ def _memory(record: Record) -> bytes:
     shown = ("simple_rnn-plain", "lstm", "simple_rnn-twice")
     guests = [name for name in record.rows if name not in CONDITIONS]
     drawn = curves({name: record.rows[name] for name in (*shown, *guests)})
-    return images.memory(drawn, record.origin.data["title"], among=curves(record.rows))
+    return images.memory(drawn, record.origin.source.title, among=curves(record.rows))
 
 
 def flips(rows: Mapping[str, Row]) -> Table:
@@ -72,7 +72,7 @@ def flips(rows: Mapping[str, Row]) -> Table:
             neutral = np.mean([f.turned_by_neutral for f in sure])
             texts = [f"{turned:.1f}%", f"{neutral:.1f}%", f"{moved:+.3f}"]
         confident = np.mean([one.confident for one in tested])
-        body.append((row.title, str(len(sure)), f"{confident:,.0f}", *texts))
+        body.append((row.title, f"{len(sure)} of {len(tested)}", f"{confident:,.0f}", *texts))
     head = (
         "model",
         "seeds",

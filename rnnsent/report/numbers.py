@@ -47,6 +47,12 @@ def listed(texts: Sequence[str]) -> str:
     return f"{', '.join(before)} and {last}" if before else last
 
 
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """``seed 0``, ``seeds 0, 2``: of a number alone one would not know that it is a name."""
+    plural = "" if len(numbers) == 1 else "s"
+    return f"{noun}{plural} {', '.join(map(str, numbers))}"
+
+
 def counted(number: int, noun: str) -> str:
     """``one seed``, ``3 seeds``."""
     return f"one {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,10 +1,8 @@
 """The sentences a comparison opens with: each follows from the record by a rule, or is left out."""
 
-import msgspec
-
 from rnnsent import notebook, reference
 from rnnsent.compare.entrants import Entrant
-from rnnsent.compare.record import Pair, Record, Source
+from rnnsent.compare.record import Pair, Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Spread
 from rnnsent.report.numbers import counted, listed, p_value, percent, points, short
@@ -24,14 +22,14 @@ def sentences(record: Record) -> list[str]:
     return told
 
 
-def as_the_notebook(data: Source) -> bool:
+def as_the_notebook(record: Record) -> bool:
     """Whether these are the notebook's reviews, read as it reads them."""
-    return notebook.reads_alike(data.comparable, msgspec.structs.asdict(data))
+    return notebook.reads_alike(record.comparable, record.origin.data)
 
 
 def printed(record: Record, entrant: Entrant) -> float | None:
     """The notebook's test accuracy of a recipe, where this run's can be set beside it."""
-    own = entrant.shipped and entrant.name in PRINTED and as_the_notebook(record.data)
+    own = entrant.shipped and entrant.name in PRINTED and as_the_notebook(record)
     return notebook.TEST_ACCURACY[PRINTED[entrant.name]] if own else None
 
 
@@ -44,7 +42,7 @@ def _notebook(record: Record) -> str:
     if not own:
         return ""
     titles = {e.name: f"its {notebook.TITLES[PRINTED[e.name]]}" for e in own}
-    if not as_the_notebook(record.data):
+    if not as_the_notebook(record):
         here = listed([f"{short(_accuracy(e))} with {titles[e.name]}" for e in own])
         return f"The notebook's recipes give {here} here, on reviews that are not its test reviews."
     reported = listed(

@@ -2,11 +2,13 @@
 
 ``<run>/config.json, provenance.json, vocabulary.json, <recipe>/seed-<s>/…``: the run's provenance
 tells of the command that wrote last, a training's own ``config.json`` and ``provenance.json`` of
-that training. Its ``result.json`` is written last and at once, so a training that has one is
-finished, and an interrupted one is trained again. One that diverged is finished too: its
-``result.json`` says in which epoch, and nothing else is kept of it.
+that training. ``metrics.jsonl`` has a line for each epoch that has ended. ``result.json`` is
+written last and at once, so a training that has one is finished, and an interrupted one is trained
+again. One that diverged is finished too: its ``result.json`` says in which epoch, and nothing else
+is kept of it.
 """
 
+from rnnsent.runs.files import read_json, write_json
 from rnnsent.runs.folders import (
     check_place,
     data_of,
@@ -21,6 +23,7 @@ from rnnsent.runs.reading import (
     ADVICE,
     Trained,
     Training,
+    check_named,
     diverged_text,
     finished,
     load,
@@ -31,7 +34,7 @@ from rnnsent.runs.reading import (
     seeds,
     trusted,
 )
-from rnnsent.runs.records import read_json, write_json
+from rnnsent.runs.records import read_record, write_record
 from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
     "Trained",
     "Training",
     "check",
+    "check_named",
     "check_place",
     "check_same",
     "data_of",
@@ -54,6 +58,7 @@ __all__ = [
     "pending",
     "read",
     "read_json",
+    "read_record",
     "readable",
     "restore",
     "save_vocabulary",
@@ -63,4 +68,5 @@ __all__ = [
     "train",
     "trusted",
     "write_json",
+    "write_record",
 ]

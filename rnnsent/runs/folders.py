@@ -10,7 +10,7 @@ from typing import Any
 from rnnsent import console, locks
 from rnnsent.data import Encoding, Reviews, Vocabulary
 from rnnsent.errors import UserError
-from rnnsent.runs import records
+from rnnsent.runs import files
 from rnnsent.runs.records import Provenance, RunConfig, Words
 
 
@@ -49,7 +49,7 @@ def check_place(out: pathlib.Path, run: pathlib.Path | None) -> None:
     if run is not None and run.exists() and not _just_begun(run):
         if not _holds_a_run(run):
             raise UserError(f"{run} is not empty and holds no run. Leave out --run to start anew.")
-        records.read_json(run / "config.json", RunConfig)
+        files.read_json(run / "config.json", RunConfig)
 
 
 _FIRST = ("config.json", "provenance.json", "vocabulary.json")
@@ -58,7 +58,7 @@ _FIRST = ("config.json", "provenance.json", "vocabulary.json")
 
 def _just_begun(folder: pathlib.Path) -> bool:
     """Whether it is empty, or was left while its first files were written."""
-    own = {locks.NAME, _FIRST[0], *(f"{name}{records.PARTIAL}" for name in _FIRST)}
+    own = {locks.NAME, _FIRST[0], *(f"{name}{files.PARTIAL}" for name in _FIRST)}
     return all(path.name in own and path.is_file() for path in folder.iterdir())
 
 
@@ -89,11 +89,11 @@ def open_folder(
     with locks.alone(folder):
         config = RunConfig(experiment)
         if _holds_a_run(folder):
-            config = records.read_json(folder / "config.json", RunConfig)
+            config = files.read_json(folder / "config.json", RunConfig)
             _check_same_data(folder, reviews)
         with _writing_to(folder):
-            records.write_json(folder / "config.json", config)
-            records.write_json(folder / "provenance.json", provenance)
+            files.write_json(folder / "config.json", config)
+            files.write_json(folder / "provenance.json", provenance)
             save_vocabulary(folder, reviews.vocabulary, reviews.encoding)
             yield folder
 
@@ -122,14 +122,13 @@ def _check_same_data(folder: pathlib.Path, reviews: Reviews) -> None:
 
 def data_of(folder: pathlib.Path) -> dict[str, Any]:
     """What a run says of its reviews; ``UserError`` where that is missing or damaged."""
-    return records.read_json(folder / "provenance.json", Provenance).data
+    return files.read_json(folder / "provenance.json", Provenance).data
 
 
 def origins(folders: Sequence[pathlib.Path]) -> list[str]:
     """Where finished trainings were made: each revision and machine once, as one line of text."""
     found = [
-        records.read_json(folder / "provenance.json", Provenance, records.damaged)
-        for folder in folders
+        files.read_json(folder / "provenance.json", Provenance, files.damaged) for folder in folders
     ]
     texts = [f"revision {one.git or 'unknown'} on {one.device.name}" for one in found]
     return list(dict.fromkeys(texts))
@@ -138,12 +137,12 @@ def origins(folders: Sequence[pathlib.Path]) -> list[str]:
 def save_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, encoding: Encoding) -> None:
     """What encodes new text for this run's models."""
     words = vocabulary.words[: encoding.num_words]
-    records.write_json(folder / "vocabulary.json", Words(vocabulary.origin, encoding, words))
+    files.write_json(folder / "vocabulary.json", Words(vocabulary.origin, encoding, words))
 
 
 def load_vocabulary(folder: pathlib.Path) -> tuple[Vocabulary, Encoding]:
     """What :func:`save_vocabulary` wrote: the words and the encoding they are used with."""
-    content = records.read_json(folder / "vocabulary.json", Words)
+    content = files.read_json(folder / "vocabulary.json", Words)
     return Vocabulary(content.words, content.origin), content.encoding
 
 

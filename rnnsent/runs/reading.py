@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import sys
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Sequence
@@ -11,14 +10,18 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from rnnsent import checkpoints, console, optimizers, recipes
+from rnnsent.cells import check_trusted, is_trusted
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.runs import records
+from rnnsent.runs import files, records
 from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
+
+METRICS = "metrics.jsonl"
+"""A training's file with a line per epoch, each written as its epoch ends."""
 
 
 def seed_folder(run: pathlib.Path, recipe: str, seed: int) -> pathlib.Path:
@@ -70,7 +73,7 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return f"{self.title} seed {self.seed} diverged in epoch {self.diverged}"
+        return records.diverged(self.title, self.seed, self.diverged)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +103,7 @@ def finished(run: pathlib.Path) -> list[Training]:
       UserError: if there is none, or the folder is not as this version leaves it.
     """
     if (run / "config.json").exists():
-        records.read_json(run / "config.json", RunConfig)
+        files.read_json(run / "config.json", RunConfig)
     names = {path.parents[1].name for path in run.glob("*/seed-*/result.json")}
     order = {name: i for i, name in enumerate(SHIPPED)}
     ordered = sorted(names, key=lambda name: (order.get(name, len(order)), name))
@@ -134,12 +137,13 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
       cells: that may be imported, as ``module:Class``, besides the shipped ones.
 
     Raises:
-      UserError: if there is none.
+      UserError: if there is none, or a cell is named that none of them has.
     """
-    left = [one for one in found if _trusted(one, cells)]
-    others = {one.title: one.recipe.cell for one in found if not _trusted(one, cells)}
+    check_named(found, cells)
+    left = [one for one in found if is_trusted(one.recipe.cell, cells)]
+    others = {one.title: one.recipe.cell for one in found if not is_trusted(one.recipe.cell, cells)}
     if found and not left:
-        _check_trusted(found[0], cells)
+        check_trusted(found[0].recipe.cell, cells, str(found[0].folder))
     if others:
         console.say(
             f"Left out: {', '.join(others)}, for reading a cell that is no part of rnnsent runs "
@@ -148,14 +152,24 @@ def trusted(found: Sequence[Training], cells: Collection[str] = ()) -> list[Trai
     return left
 
 
+def check_named(found: Sequence[Training], cells: Collection[str]) -> None:
+    """Raises ``UserError`` where a cell is named that no training has: it is mistyped."""
+    there = list(dict.fromkeys(repr(one.recipe.cell) for one in found))
+    if other := [repr(cell) for cell in cells if repr(cell) not in there]:
+        raise UserError(
+            f"--cell: no model of this run has the cell {', '.join(other)}; there is "
+            f"{', '.join(there)}."
+        )
+
+
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
-    config = records.read_json(folder / "config.json", Config, records.damaged)
-    result = records.read_json(folder / "result.json", Result, records.damaged)
+    config = files.read_json(folder / "config.json", Config, files.damaged)
+    result = files.read_json(folder / "result.json", Result, files.damaged)
     if not folder.name == f"seed-{config.seed}" == f"seed-{result.seed}":
-        raise records.damaged(folder / "result.json", f"it is of seed {result.seed}")
+        raise files.damaged(folder / "result.json", f"it is of seed {result.seed}")
     if config.rows != result.data.train:
-        raise records.damaged(folder / "result.json", "it is of other training reviews")
+        raise files.damaged(folder / "result.json", "it is of other training reviews")
     return Training(folder, config, result)
 
 
@@ -167,9 +181,9 @@ def load(folder: pathlib.Path) -> Trained:
     """A finished training whole; ``UserError`` where it is damaged."""
     one = read(folder)
     epochs = one.diverged or one.result.epochs
-    path = folder / "metrics.jsonl"
+    path = folder / METRICS
     try:
-        history = records.read_lines(path, Epoch)
+        history = files.read_lines(path, Epoch)
         if len(history) != epochs:
             raise ValueError(f"{len(history)} epochs, not {epochs}")
         if one.diverged:
@@ -178,7 +192,7 @@ def load(folder: pathlib.Path) -> Trained:
         with path.open("rb") as file:  # NumPy leaves one open that it opened itself
             logits = _logits(file, one.result.data)
     except _DAMAGE as error:
-        raise records.damaged(path, getattr(error, "strerror", None) or error) from error
+        raise files.damaged(path, getattr(error, "strerror", None) or error) from error
     return Trained(folder, one.config, one.result, history, *logits)
 
 
@@ -207,7 +221,7 @@ _MOST_BYTES = 2**26
 def check(folder: pathlib.Path) -> None:
     """Raises ``UserError`` unless every file of a finished training is as it was left."""
     one = load(folder)
-    records.read_json(folder / "provenance.json", Provenance, records.damaged)
+    files.read_json(folder / "provenance.json", Provenance, files.damaged)
     if not one.diverged:
         checkpoints.check(folder / "checkpoint")
 
@@ -229,26 +243,10 @@ def restore(
     if training.diverged:
         raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
     config, recipe = training.config, training.recipe
-    _check_trusted(training, cells)
+    check_trusted(recipe.cell, cells, str(training.folder))
     model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
     state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
     if recipes.digest(recipe) != config.digest:
         console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     return model, training.seed, optimizers.averaged(state)
-
-
-def _check_trusted(training: Training, cells: Collection[str]) -> None:
-    """A run may come from anyone: only what the user named, or has imported already, is run."""
-    cell = training.recipe.cell
-    if not _trusted(training, cells):
-        raise UserError(
-            f"{training.folder} was trained with the cell {cell!r}, which is no part of rnnsent: "
-            f"reading it runs that module. If you trust it, add --cell {cell}"
-        )
-
-
-def _trusted(training: Training, cells: Collection[str]) -> bool:
-    cell = training.recipe.cell
-    module, colon, _ = cell.partition(":")
-    return not colon or cell in cells or module in sys.modules

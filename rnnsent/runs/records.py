@@ -1,34 +1,21 @@
-"""What a run folder's files hold, and the one way to write and read them.
+"""What a run folder's files hold: JSON that is checked against these structures as it is read."""
 
-All is JSON, checked against these structures as it is read: a file that is missing, damaged or of
-another version is one line to the user.
-"""
-
-import dataclasses
-import os
 import pathlib
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from rnnsent.data import Encoding
 from rnnsent.data.encoding import MOST_WORDS
-from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
-
-PARTIAL = ".partial"
-"""What the name of a file ends in that is being written."""
-
-FORMAT = 2
-"""Of a run folder; earlier ones had no number."""
+from rnnsent.runs import files
+from rnnsent.runs.files import FORMAT
 
 Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 NonNegative = Annotated[float, Meta(ge=0)]
-Kind = TypeVar("Kind")
 
 
 class RunConfig(msgspec.Struct, frozen=True):
@@ -83,6 +70,26 @@ class Data(msgspec.Struct, frozen=True):
     test: Positive
 
 
+class Source(Data, frozen=True, kw_only=True):
+    """What a report says of the reviews besides.
+
+    Attributes:
+      vocabulary: where it comes from.
+      num_words: its size.
+      maxlen: steps of a row.
+      padding: the side padding stands on.
+      truncating: the side that long reviews lose words from.
+      reason: why it is not another source, where that was tried first.
+    """
+
+    vocabulary: str
+    num_words: Positive
+    maxlen: Positive
+    padding: str
+    truncating: str
+    reason: str = ""
+
+
 class Result(msgspec.Struct, frozen=True):
     """``result.json`` of one training, written last.
 
@@ -121,6 +128,11 @@ class Result(msgspec.Struct, frozen=True):
         return self.fits[-1]
 
 
+def diverged(title: str, seed: int, epoch: int | None) -> str:
+    """What is said of a training that diverged in an epoch."""
+    return f"{title} seed {seed} diverged in epoch {epoch}"
+
+
 class Epoch(msgspec.Struct, frozen=True):
     """One line of ``metrics.jsonl``: means over the epoch, dropout on; a loss may be no number."""
 
@@ -148,7 +160,17 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Provenance(msgspec.Struct, frozen=True):
-    """``provenance.json``; see :func:`rnnsent.provenance.of`."""
+    """``provenance.json``, and the same block in every record; see :func:`rnnsent.provenance.of`.
+
+    Attributes:
+      data: all that the source of the reviews says of them.
+      versions: of packages; None of those that are not there.
+      device: the machine.
+      git: revision of the source, if known.
+      command: that was given.
+      started: date and time of that, ISO 8601.
+      parts: where trainings come from, if not all from here.
+    """
 
     data: dict[str, Any]
     versions: dict[str, str | None]
@@ -156,83 +178,52 @@ class Provenance(msgspec.Struct, frozen=True):
     git: str | None
     command: str
     started: str
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        msgspec.convert(self.data, Data)
+        msgspec.convert(self.data, Source)
+
+    @classmethod
+    def of(cls, made: Mapping[str, Any], parts: Sequence[str] = ()) -> "Provenance":
+        """What :func:`rnnsent.provenance.of` says, and of several parts what each is from."""
+        return msgspec.convert({**made, "parts": parts if len(parts) > 1 else ()}, cls)
+
+    @property
+    def source(self) -> Source:
+        """What a report says of the reviews."""
+        return msgspec.convert(self.data, Source)
 
 
-def write_json(path: pathlib.Path, content: Any) -> None:
-    """Writes all of a JSON file or nothing of it; a number that is not finite becomes null."""
-    partial = path.with_suffix(path.suffix + PARTIAL)
-    text = msgspec.json.format(msgspec.json.encode(content, enc_hook=_plain), indent=2)
-    try:
-        partial.write_bytes(text + b"\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that an experiment has measured, from which its pages are drawn.
+
+    Attributes:
+      origin: of the command: data, machine, versions, time.
+      format: of the file.
+    """
+
+    FILE: ClassVar[str]
+    """Where it lies in a run folder."""
+
+    origin: Provenance
+    format: int = FORMAT
 
 
-def write_lines(path: pathlib.Path, items: list[Any]) -> None:
-    """One line of JSON per item."""
-    path.write_bytes(msgspec.json.Encoder(enc_hook=_plain).encode_lines(items))
+Kept = TypeVar("Kept", bound=Record)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return str(value)
+def write_record(run: pathlib.Path, record: Record) -> pathlib.Path:
+    """Writes a record into a run folder, all of it or nothing; returns the file."""
+    path = run / record.FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, record)
+    return path
 
 
-def unreadable(path: pathlib.Path, reason: object) -> UserError:
-    """What to raise of a file that is not as this program leaves it."""
-    return UserError(f"{path} cannot be read ({reason}). Give the folder of a finished run.")
-
-
-def damaged(path: pathlib.Path, reason: object) -> UserError:
-    """What to raise of a file in the folder of a training, which can be trained again."""
-    return UserError(
-        f"The training in {path.parent} is damaged ({path.name}: {reason}). Delete that folder; it "
-        "is trained again when the run goes on."
-    )
-
-
-def read_json(
-    path: pathlib.Path,
-    kind: type[Kind],
-    failed: Callable[[pathlib.Path, object], UserError] = unreadable,
-) -> Kind:
-    """The content of a file of a run folder.
-
-    Args:
-      path: of the file.
-      kind: what it must hold.
-      failed: what is raised where it does not.
+def read_record(run: pathlib.Path, kind: type[Kept]) -> Kept:
+    """What :func:`write_record` wrote.
 
     Raises:
-      UserError: if the file is missing, damaged or of an earlier version.
+      UserError: if there is none, or it is damaged or of another version.
     """
-    try:
-        content = path.read_bytes()
-        if "format" in getattr(kind, "__struct_fields__", ()):
-            _check_format(path, content)
-        return msgspec.json.decode(content, type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise failed(path, getattr(error, "strerror", None) or error) from error
-
-
-def read_lines(path: pathlib.Path, kind: type[Kind]) -> list[Kind]:
-    """What :func:`write_lines` wrote; an ``OSError`` or ``ValueError`` where it is damaged."""
-    return msgspec.json.Decoder(kind).decode_lines(path.read_bytes())
-
-
-def _check_format(path: pathlib.Path, content: bytes) -> None:
-    fields = msgspec.json.decode(content)
-    held = fields.get("format", 1) if isinstance(fields, dict) else FORMAT
-    if held != FORMAT:
-        version = "an earlier" if held == 1 else "another"
-        raise UserError(
-            f"{path.parent} holds a run of {version} version of rnnsent, which this one does not "
-            "read. Train anew, without --run."
-        )
+    return files.read_json(run / kind.FILE, kind, anew="Run the command again that made it.")

@@ -17,6 +17,7 @@ from rnnsent import (
     checkpoints,
     console,
     contract,
+    epochs,
     evaluation,
     inference,
     optimizers,
@@ -29,7 +30,7 @@ from rnnsent.data import Reviews
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import Recipe
-from rnnsent.runs import reading, records
+from rnnsent.runs import files, reading
 from rnnsent.runs.reading import Trained, seed_folder
 from rnnsent.runs.records import Config, Data, Epoch, Measured, Result
 
@@ -125,7 +126,7 @@ def check_same(run: pathlib.Path, recipe: Recipe) -> None:
     digest = recipes.digest(recipe)
     for seed in reading.seeds(run, recipe.folder):
         folder = seed_folder(run, recipe.folder, seed)
-        held = records.read_json(folder / "config.json", Config, records.damaged)
+        held = files.read_json(folder / "config.json", Config, files.damaged)
         if held.digest != digest or held.recipe.fields() != recipe.fields():
             raise UserError(
                 f"{folder} holds a training with {_difference(held.recipe, recipe)}. Rename the "
@@ -136,29 +137,30 @@ def check_same(run: pathlib.Path, recipe: Recipe) -> None:
 def _difference(held: Recipe, recipe: Recipe) -> str:
     old, new = held.fields(), recipe.fields()
     texts = [f"{name} {old[name]!r}, not {new[name]!r}" for name in old if old[name] != new[name]]
-    return "; ".join(texts) or f"another source of the cell {recipe.cell}"
+    return "; ".join(texts) or f"another source of the cell {recipe.cell} or what it imports"
 
 
 @dataclasses.dataclass
 class _Course:
-    """One seed on its way."""
+    """One seed on its way, and the folder it is kept in."""
 
     seed: int
+    folder: pathlib.Path
     state: training.TrainState
     epochs: list[training.Progress] = dataclasses.field(default_factory=list)
     fits: list[Measured] = dataclasses.field(default_factory=list)
     logits: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     diverged: int | None = None
 
-    def went_on(self, state: training.TrainState, epochs: Sequence[training.Progress]) -> None:
-        """Takes what a fit came to; of one that diverged, the epochs up to where it did."""
-        self.state = state
-        for now in epochs:
-            if self.diverged:
-                return
-            self.epochs.append(now)
-            if not math.isfinite(now.loss):
-                self.diverged = now.epoch
+    def ended(self, now: training.Progress) -> None:
+        """Takes an epoch and writes its line; none after the one in which it diverged."""
+        if self.diverged:
+            return
+        self.epochs.append(now)
+        line = Epoch(now.epoch, now.loss, now.accuracy, now.seconds, now.rows / now.seconds)
+        files.append_line(self.folder / reading.METRICS, line)
+        if not math.isfinite(now.loss):
+            self.diverged = now.epoch
 
     def measure(self, model: SentimentClassifier, reviews: Reviews) -> None:
         """Measures the state on both splits, unless it diverged.
@@ -200,11 +202,10 @@ class _Group:
         self, run: pathlib.Path, progress: Callable[[training.Progress], None] | None
     ) -> None:
         """All fits, each measured, into the folders of the seeds."""
-        places = [seed_folder(run, self.recipe.folder, seed) for seed in self.seeds]
         started = time.perf_counter()
-        courses = self._start()
-        for place, seed in zip(places, self.seeds, strict=True):
-            self._begin(place, seed)
+        courses = self._start(run)
+        for course in courses:
+            self._begin(course.folder, course.seed)
         seconds = 0.0
         for _ in range(self.recipe.fits):
             self._fit(courses, progress)
@@ -214,49 +215,57 @@ class _Group:
             started = time.perf_counter()
             if all(course.diverged for course in courses):
                 break
-        for place, course in zip(places, courses, strict=True):
-            self._keep(place, course, seconds)
+        for course in courses:
+            self._keep(course, seconds)
 
-    def _start(self) -> list[_Course]:
+    def _start(self, run: pathlib.Path) -> list[_Course]:
         try:
-            return [
-                _Course(seed, training.create_state(self.model, self.optimizer, seed))
-                for seed in self.seeds
-            ]
+            states = [training.create_state(self.model, self.optimizer, s) for s in self.seeds]
         except ValueError as error:  # for example an identity that is not square
             raise UserError(f"{self.recipe.name}: {error}.") from error
+        places = [seed_folder(run, self.recipe.folder, seed) for seed in self.seeds]
+        return [_Course(*one) for one in zip(self.seeds, places, states, strict=True)]
 
     def _begin(self, folder: pathlib.Path, seed: int) -> None:
-        """Writes what a training follows from."""
+        """Writes what a training follows from; what one that was killed said of epochs goes."""
         recipe, rows = self.recipe, len(self.reviews.train)
         implementation = recurrence.resolve(self.model.implementation)
         vocab_size = self.model.vocab_size
         digest = recipes.digest(recipe)
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / reading.METRICS).unlink(missing_ok=True)
         config = Config(recipe, digest, seed, rows, vocab_size, implementation)
-        records.write_json(folder / "config.json", config)
-        records.write_json(folder / "provenance.json", provenance.of(self.reviews))
+        files.write_json(folder / "config.json", config)
+        files.write_json(folder / "provenance.json", provenance.of(self.reviews))
 
     def _fit(
         self, courses: Sequence[_Course], progress: Callable[[training.Progress], None] | None
     ) -> None:
         """One more fit of every course."""
+
+        def tell(seeds: Sequence[training.Progress]) -> None:
+            if progress:
+                progress(epochs.mean(seeds))
+            for course, now in zip(courses, seeds, strict=True):
+                if now.ended:
+                    course.ended(now)
+
         rows = self.reviews.train
-        states, histories = training.fit(
+        states, _ = training.fit(
             self.model,
             self.optimizer,
             [course.state for course in courses],
             rows,
             epochs=self.recipe.epochs,
             batch_size=self.recipe.batch(len(rows)),
-            progress=progress,
+            progress=tell,
         )
-        for course, state, history in zip(courses, states, histories, strict=True):
-            course.went_on(state, history)
+        for course, state in zip(courses, states, strict=True):
+            course.state = state
 
-    def _keep(self, folder: pathlib.Path, course: _Course, seconds: float) -> None:
+    def _keep(self, course: _Course, seconds: float) -> None:
         """Writes what a training came to; ``result.json`` last."""
-        records.write_lines(folder / "metrics.jsonl", [_line(now) for now in course.epochs])
+        folder = course.folder
         if not course.diverged:
             checkpoints.save(folder / "checkpoint", course.state)
             logits = {f"{name}_logits_N": logits_N for name, logits_N in course.logits.items()}
@@ -271,8 +280,4 @@ class _Group:
             training_seconds=seconds,
             together=len(self.seeds),
         )
-        records.write_json(folder / "result.json", result)
-
-
-def _line(now: training.Progress) -> Epoch:
-    return Epoch(now.epoch, now.loss, now.accuracy, now.seconds, now.rows / now.seconds)
+        files.write_json(folder / "result.json", result)

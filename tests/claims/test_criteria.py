@@ -2,35 +2,12 @@
 
 import msgspec
 import numpy as np
-import pytest
 from claims_world import AS_CLAIMED, AS_MEASURED, CELL, PARAMETERS, paired, results, training
 
 from rnnsent.claims import criteria as claims
 from rnnsent.claims.conditions import CONDITIONS
-from rnnsent.claims.criteria import Criterion, verdict
+from rnnsent.claims.criterion import verdict
 from rnnsent.claims.measure import Flips
-
-
-@pytest.mark.parametrize(
-    "holds, expected",
-    [
-        ((True, True), "supported"),
-        ((False, False), "not supported"),
-        ((True, False), "mixed"),
-        ((True, None), "supported"),
-        ((None, False), "not supported"),
-        ((None, True, False), "mixed"),
-        ((None, None), "not tested"),
-        ((True, None, None), "not tested"),
-    ],
-)
-def test_a_verdict_follows_its_rule(holds, expected):
-    assert verdict([Criterion("it is so", "it was", h) for h in holds]) == expected
-
-
-def test_no_criterion_no_verdict():
-    with pytest.raises(ValueError, match="at least one"):
-        verdict([])
 
 
 def verdicts(found, comparable=True):
@@ -75,13 +52,6 @@ def test_trainings_at_chance_say_nothing_of_the_insides():
 def test_the_leads_size_is_the_notebooks_only_on_its_reviews():
     _, criteria = verdicts(results(AS_MEASURED), comparable=False)
     assert [c.holds for c in criteria[1]] == [True, True, None, None]
-
-
-def test_the_gap_splits_into_cell_and_recipe():
-    found = results(AS_MEASURED)
-    once, twice = claims.by_recurrent_dropout(found)[0], claims.by_trainings(found)[0]
-    assert (once.gap, once.cell, once.recipe) == pytest.approx((32, 17.5, 14.5))
-    assert (twice.gap, twice.cell, twice.recipe) == pytest.approx((7, 3, 4))
 
 
 def test_flips_of_no_confident_prediction_are_no_number():

@@ -20,6 +20,12 @@ def test_a_seed_that_diverged_in_a_condition_is_left_out_of_all():
     assert all(list(many) == [4, 6] for many in left.values())
 
 
+def test_where_every_seed_is_lost_there_is_no_record():
+    lost = types.SimpleNamespace(diverged=1, told="x seed 0 diverged in epoch 1")
+    trained = {name: [one()] for name in CONDITIONS} | {"lstm": [lost]}
+    assert experiment.look({}, trained, (0,), None, None) is None
+
+
 def test_a_guest_that_diverged_takes_no_seed_from_the_conditions():
     trained = {name: [one(), one()] for name in (*CONDITIONS, "guest", "other")}
     trained["guest"][1] = one(diverged=1)

@@ -10,7 +10,7 @@ from rnnsent.claims import measure
 from rnnsent.data import Encoding
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
-from rnnsent.runs import records
+from rnnsent.runs import files
 
 CLASSIFIER = SentimentClassifier(
     cell="lstm", features=(6, 4), head=4, recurrent_dropout=0.1, vocab_size=50, embedding_size=4
@@ -29,7 +29,7 @@ def measured(reviews):
 
 
 def test_what_is_measured_is_read_back(measured, tmp_path):
-    records.write_json(tmp_path / "measured.json", measured)
+    files.write_json(tmp_path / "measured.json", measured)
     assert measure.read(tmp_path / "measured.json") == measured
 
 

@@ -8,6 +8,7 @@ from rnnsent.evaluation import Calibration, spread
 from rnnsent.memory import Curve, MemoryCurves
 from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Reading, Review
+from rnnsent.runs.records import Device, Provenance, Source
 
 ACCURACY = {
     "notebook-simple-rnn": 0.60,
@@ -21,11 +22,10 @@ TITLES = {
     "sound-simple-rnn": "SimpleRNN, sound",
     "sound-lstm": "LSTM, sound",
 }
-IMDB = record.Source(
+IMDB = Source(
     source="imdb",
     title="the full IMDB dataset",
     test_title="IMDB test accuracy",
-    comparable=True,
     train=25_000,
     test=25_000,
     vocabulary="published",
@@ -38,13 +38,11 @@ HELD_OUT = msgspec.structs.replace(
     IMDB,
     source="imdb-train",
     test_title="accuracy on 5,000 held-out training reviews",
-    comparable=False,
     reason="The archive cannot be reached.",
 )
-ORIGIN = record.Origin(
-    device="A machine, 2 cores",
-    platform="cpu",
-    devices=2,
+ORIGIN = Provenance(
+    data=msgspec.to_builtins(IMDB),
+    device=Device(platform="cpu", name="A machine, 2 cores", devices=2),
     versions={"jax": "1.2", "absent": None},
     git="abc",
     command="compare.py",
@@ -144,23 +142,31 @@ def review(number: int, titles, words=("a", "good", "film"), printed=None) -> Re
     return Review(number, f"test review {row:,}", 1, tuple(words), readings, printed or {})
 
 
-def of(*entrants: entrants.Entrant, data=IMDB, p: float = 0.2, bag=0.8593, words=("a", "film")):
+def of(
+    *entrants: entrants.Entrant,
+    data=IMDB,
+    comparable=None,
+    p: float = 0.2,
+    bag=0.8593,
+    words=("a", "film"),
+):
     """A record of these recipes."""
+    comparable = data.source == "imdb" if comparable is None else comparable
     finished = [one for one in entrants if one.finished]
     by_name = {one.name: one for one in finished}
     pairs = [(finished[0], other) for other in finished[1:]]
     if {"sound-simple-rnn", "sound-lstm"} <= by_name.keys() and len(finished) > 2:
         pairs.append((by_name["sound-simple-rnn"], by_name["sound-lstm"]))
     shown = sorted(finished, key=lambda one: not one.name.startswith("sound"))[:2]
-    said = {"SimpleRNN": 1, "LSTM": 0} if data.comparable else {}
+    said = {"SimpleRNN": 1, "LSTM": 0} if comparable else {}
     group = Group(
         name="0 to 50 ids",
         reviews=1000,
         accuracy={one.name: one.summary.test_accuracy.mean for one in finished},
     )
     return record.Record(
-        data=data,
-        origin=ORIGIN,
+        origin=msgspec.structs.replace(ORIGIN, data=msgspec.to_builtins(data)),
+        comparable=comparable,
         entrants=entrants,
         pairs=tuple(pair(a, b, p) for a, b in pairs),
         groups={"true length": (group,), "padding": (group,), "unknown words": (group,)},

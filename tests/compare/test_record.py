@@ -4,20 +4,22 @@ import msgspec
 import pytest
 from compare import made
 
-from rnnsent.compare import entrants, record
+from rnnsent import runs
+from rnnsent.compare import entrants
+from rnnsent.compare.record import Record
 from rnnsent.errors import UserError
 
 
 def written(tmp_path):
-    path = record.write(made.default(seeds=2), tmp_path)
+    path = runs.write_record(tmp_path, made.default(seeds=2))
     return path, json.loads(path.read_text())
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path):
     user = made.entrant("mine", [0.7], lost_seeds=(1,), gain=0.9)
     held = made.of(*made.default().entrants, user)
-    record.write(held, tmp_path)
-    again = record.read(tmp_path)
+    runs.write_record(tmp_path, held)
+    again = runs.read_record(tmp_path, Record)
     assert msgspec.json.encode(again) == msgspec.json.encode(held)
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
 
@@ -32,8 +34,8 @@ def change_at(content, path, value):
 @pytest.mark.parametrize(
     "path, value, said",
     [
-        (("data", "maxlen"), "long", "maxlen"),
-        (("data", "unknown"), 1, "unknown"),
+        (("origin", "data", "maxlen"), "long", "maxlen"),
+        (("unknown",), 1, "unknown"),
         (("entrants", 0, "trainings"), [], "summary just where a training has finished"),
         (("entrants", 0, "trainings", 0, "diverged"), 3, "either diverged or figures"),
         (("entrants", 0, "trainings", 0, "epochs"), [], "length"),
@@ -52,20 +54,20 @@ def test_a_damaged_record_is_one_line(tmp_path, path, value, said):
     change_at(content, path, value)
     file.write_text(json.dumps(content))
     with pytest.raises(UserError, match=said) as caught:
-        record.read(tmp_path)
+        runs.read_record(tmp_path, Record)
     assert "\n" not in str(caught.value) and str(file) in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"null", b'{"data": {}}'])
 def test_what_is_no_record_is_one_line(tmp_path, content):
-    (tmp_path / record.NAME).write_bytes(content)
-    with pytest.raises(UserError, match="no record of this version"):
-        record.read(tmp_path)
+    (tmp_path / Record.FILE).write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read|earlier version"):
+        runs.read_record(tmp_path, Record)
 
 
 def test_a_folder_without_a_record_is_named(tmp_path):
-    with pytest.raises(UserError, match="cannot be read .*finished comparison"):
-        record.read(tmp_path)
+    with pytest.raises(UserError, match="cannot be read .*finished run"):
+        runs.read_record(tmp_path, Record)
 
 
 def test_without_a_finished_training_there_is_no_record():

@@ -85,16 +85,16 @@ INDICES = (
 )
 
 
-def record(what: str, content: bytes) -> Bad:
+def record(what: str, content: bytes, says: str = "record.json cannot be read") -> Bad:
     """A record of a comparison."""
     place_of = "run/record.json"
     make = lambda place: bool((place / place_of).write_bytes(content))  # noqa: E731
-    return Bad(what, make, "is no record")
+    return Bad(what, make, says)
 
 
 RECORDS = (
     record("empty", b""),
-    record("another", b"{}"),
+    record("another", b"{}", "is of an earlier version"),
     record("a list", b"[]"),
     record("not UTF-8", b'{"a": "\xff"}'),
     record("nested", b'{"x": ' + NESTED),

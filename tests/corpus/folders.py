@@ -11,7 +11,8 @@ from corpus.bad import Bad
 
 from rnnsent import arrays, checkpoints, data, provenance, recipes, runs
 from rnnsent.recipes import Recipe
-from rnnsent.runs import records
+from rnnsent.runs import files
+from rnnsent.runs.reading import METRICS
 from rnnsent.runs.records import Config, Data, Epoch, Measured, Result
 from rnnsent.training import create_state
 
@@ -34,7 +35,7 @@ def make(place: pathlib.Path) -> pathlib.Path:
         config = Config(TINY, recipes.digest(TINY), 0, rows, 60, "scan")
         runs.write_json(folder / "config.json", config)
         runs.write_json(folder / "provenance.json", made)
-        records.write_lines(folder / "metrics.jsonl", [Epoch(1, 0.7, 0.5, 1.0, 9.0)])
+        files.append_line(folder / METRICS, Epoch(1, 0.7, 0.5, 1.0, 9.0))
         logits = {f"{n}_logits_N": np.zeros(len(s)) for n, s in _splits(toy).items()}
         arrays.save(folder / "predictions.npz", logits)
         fits, about = (Measured(0.5, 0.5, 0.7, 0.7),), msgspec.convert(toy.provenance, Data)
@@ -122,7 +123,7 @@ PROVENANCE = (
     field("provenance.json", "data.source", "nonsense", "Source 'nonsense' is unknown"),
     field("provenance.json", "data.source", 3, "provenance.json cannot be read"),
     field("provenance.json", "data.validation", "x", "is no share"),
-    field("provenance.json", "data.num_words", [1], "num_words differ"),
+    field("provenance.json", "data.num_words", [1], "provenance.json cannot be read"),
     content("provenance.json", b"{}", "provenance.json cannot be read"),
 )
 """What is said of the data."""

@@ -7,10 +7,10 @@ import claims_world
 import pytest
 from scripts import refused, run
 
-from rnnsent import locks, notebook
-from rnnsent.claims import record as records
+from rnnsent import locks, notebook, runs
 from rnnsent.claims.conditions import CONDITIONS
-from rnnsent.claims.criteria import verdict
+from rnnsent.claims.criterion import verdict
+from rnnsent.claims.record import Record
 
 pytestmark = pytest.mark.slow
 OPTIONS = "--data toy --epochs 2 --seeds 0 --maxlen 24 --features 8 4".split()
@@ -31,7 +31,7 @@ def finished(tmp_path_factory):
 
 
 def test_every_claim_has_its_verdict_and_the_guest_its_rows(finished):
-    record = records.read(finished[1])
+    record = runs.read_record(finished[1], Record)
     assert [claim.statement for claim in record.claims] == list(notebook.CLAIMS)
     assert all(claim.verdict == verdict(claim.criteria) for claim in record.claims)
     *conditions, guest = record.rows
@@ -48,7 +48,7 @@ def test_the_page_has_the_cards_and_every_figure(finished):
 
 
 def test_the_conditions_differ_as_they_say(finished):
-    rows = records.read(finished[1]).rows
+    rows = runs.read_record(finished[1], Record).rows
     assert [rows[name].found[0].epochs for name in CONDITIONS] == [2, 2, 4, 2, 2]
     assert [rows[name].recurrent_dropout for name in CONDITIONS] == [0.1, 0, 0.1, 0, 0.1]
 
@@ -81,13 +81,15 @@ def test_what_is_finished_is_not_done_again(finished):
     done = run("experiments.claims", *options, cwd=cwd)
     assert done.stderr.count("looking inside") == 1 and "To be trained" not in done.stderr
     assert json.loads(measured.read_text()) == json.loads(text)
-    assert records.read(folder).rows.keys() == records.read(both).rows.keys()
+    assert (
+        runs.read_record(folder, Record).rows.keys() == runs.read_record(both, Record).rows.keys()
+    )
 
 
 @pytest.mark.parametrize(
     "options, words",
     [
-        ("--redraw nowhere", "holds no claims"),
+        ("--redraw nowhere", "claims/record.json cannot be read"),
         ("--recipes nothing", "no recipe"),
         ("--seeds 0 0", "twice"),
         ("--cell gru", "--cell: the claims set this"),
@@ -108,7 +110,8 @@ def test_a_recipe_that_cannot_be_trained_is_refused_before_any_is(tmp_path, monk
 
 
 def test_pages_are_not_drawn_where_another_process_works(tmp_path, monkeypatch, capsys):
-    records.write(tmp_path, claims_world.record(claims_world.results(claims_world.AS_MEASURED)))
+    made = claims_world.record(claims_world.results(claims_world.AS_MEASURED))
+    runs.write_record(tmp_path, made)
     with locks.alone(tmp_path):
         said = refused(f"experiments.claims --redraw {tmp_path}", tmp_path, monkeypatch, capsys)
     assert "Another process" in said and not list(tmp_path.rglob("report.*"))

@@ -6,7 +6,7 @@ import pytest
 
 from experiments import compare, evaluate, predict
 from rnnsent import config, devices, runs, training
-from rnnsent.compare import record as records
+from rnnsent.compare.record import Record
 
 pytestmark = pytest.mark.slow
 OPTIONS = ("--data", "toy", "--maxlen", "12", "--seeds", "0", "1")
@@ -66,7 +66,7 @@ def test_a_comparison_names_and_leaves_out_what_diverged(folder, lose, lost):
     said = ended("--run", run)
     report = (run / "report.md").read_text()
     assert "nan" not in report
-    for entrant in records.read(run).entrants:
+    for entrant in runs.read_record(run, Record).entrants:
         kept = [seed for seed in (0, 1) if (RECIPES[entrant.name], seed) not in lost]
         assert [one.seed for one in entrant.trainings if one.measured is not None] == kept
         for seed in {0, 1} - set(kept):
@@ -77,11 +77,14 @@ def test_a_comparison_names_and_leaves_out_what_diverged(folder, lose, lost):
     assert ended("--run", run) == said
 
 
-def test_where_all_diverged_nothing_is_reported(folder):
+def test_where_all_diverged_a_page_says_so(folder):
     run = folder / "run"
     said = ended("--learning-rate", "1e30", "--run", run)
     assert "seed 0 diverged" in said and "seed 1 diverged" in said and "nothing is left" in said
-    assert not (run / "report.md").exists()
+    page = (run / "report.md").read_text()
+    assert page.startswith("# Nothing is left to report") and "--learning-rate" in page
+    assert page.count("in epoch 1") == 4 and (run / "report.html").exists()
+    assert not (run / "record.json").exists()
     assert ended("--learning-rate", "1e30", "--run", run) == said
 
 

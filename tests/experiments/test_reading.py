@@ -8,7 +8,7 @@ import sys
 import pytest
 from scripts import refused, run
 
-from experiments import evaluate, inspect, predict
+from experiments import convert, evaluate, inspect, predict
 from rnnsent import config, data, devices, provenance, runs
 from rnnsent.recipes import Recipe
 
@@ -102,20 +102,44 @@ def test_what_is_read_takes_the_implementation_that_is_chosen(folder, printed, m
     assert set(chosen) == {"scan"} and len(chosen) == 5
 
 
-@pytest.mark.parametrize("command", [(evaluate, "run"), (predict, "good film", "--run", "run")])
+COMMANDS = ("evaluate run", "predict film --run run", "inspect run --text film")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_what_needs_a_cell_that_was_not_named_is_left_out(folder, printed, capsys, command):
-    whole = [line.split() for line in printed(*command, *CELL).splitlines()]
+    name, *arguments = command.split()
+    script = {"evaluate": evaluate, "predict": predict, "inspect": inspect}[name]
+    whole = [line.split() for line in printed(script, *arguments, *CELL).splitlines()]
     sys.modules.pop("guest_of_scripts", None)
-    script, *arguments = command
     config.cli(script.main, getattr(script, "Options", config.RunOptions), arguments)
     out, err = capsys.readouterr()
+    err = re.sub(r"The page is .*\n$", "", err)
     assert "first" in out and "second" not in out and "guest_of_scripts" not in sys.modules
-    assert all(line.split() in whole for line in out.splitlines() if "first" in line)
+    lines = [line.split() for line in out.splitlines() if re.match("first(:| {2,})", line)]
+    assert lines and all(line in whole for line in lines)
     assert err.startswith("Left out: second,") and err.endswith(f"add --cell {SECOND.cell}\n")
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["evaluate run", "predict film --run run"])
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("cell", ["nomod:Nope", "guest_of_scripts:Typo", "lstm"])
+def test_a_cell_that_no_model_has_is_said(folder, monkeypatch, capsys, command, cell):
+    said = refused(f"experiments.{command} --cell {cell}", folder.parent, monkeypatch, capsys)
+    assert f"the cell '{cell}'; there is 'simple_rnn', '{SECOND.cell}'." in said
+    assert said.count("\n") == 1 and "guest_of_scripts" not in sys.modules
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_cell_whose_module_is_gone_is_said(folder, monkeypatch, capsys, command):
+    path = folder / "second/seed-0/config.json"
+    held = json.loads(path.read_text())
+    held["recipe"]["cell"] = "nomod:Nope"
+    path.write_text(json.dumps(held))
+    said = refused(f"experiments.{command} --cell nomod:Nope", folder.parent, monkeypatch, capsys)
+    assert "no cell 'nomod:Nope' (ModuleNotFoundError" in said or "cell nomod:Nope has no" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_where_every_cell_has_to_be_named_nothing_is_read(folder, monkeypatch, capsys, command):
     shutil.rmtree(folder / "first")
     said = refused(f"experiments.{command}", folder.parent, monkeypatch, capsys)
@@ -136,6 +160,12 @@ def test_inspect_says_what_predict_says(folder, printed):
     assert "good" in (folder.parent / "mine.html").read_text()
 
 
+def test_a_guests_model_is_converted_where_its_cell_is_named(folder, printed):
+    source, target = folder / "second" / "seed-0", folder.parent / "x.safetensors"
+    assert "guest_of_scripts:Guest of 8" in printed(convert, source, target, *CELL)
+    assert target.exists()
+
+
 def test_one_recipe_alone_can_be_inspected(folder, printed):
     """Without the guest's cell, which the other one has."""
     said = printed(inspect, folder, "--review", 3, "--recipes", "first")
@@ -145,13 +175,13 @@ def test_one_recipe_alone_can_be_inspected(folder, printed):
 @pytest.mark.parametrize(
     "command, message",
     [
-        ("inspect run --review 1", "add --cell guest_of_scripts:Guest"),
+        ("inspect run --review 1 --recipes second", "add --cell guest_of_scripts:Guest"),
         ("inspect run --review 256 --recipes first", "0 to 255"),
         (
             "inspect run --review 1 --recipes gru",
             "no finished recipe gru; the run has first, second",
         ),
-        ("inspect run --review 1 --seed 7", "no seed 7 of first, second"),
+        ("inspect run --review 1 --seed 7", "no seed 7 of first; there is"),
         ("inspect run --review 1 --recipes first second third", "one or two"),
         ("inspect run --review 1 --text words", "either"),
         ("inspect run", "either"),
@@ -159,6 +189,7 @@ def test_one_recipe_alone_can_be_inspected(folder, printed):
         ("predict zzz --run run", "No known word"),
         ("predict hello", "no finished run"),
         ("evaluate nothing", "no finished model"),
+        ("convert run/second/seed-0 x.safetensors", "add --cell guest_of_scripts:Guest"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_code_2(folder, monkeypatch, capsys, command, message):

@@ -177,7 +177,7 @@ def test_a_read_only_file_system_is_one_line(tmp_path, opened, monkeypatch):
         patch.setattr(runs.folders.os, "access", lambda *_: False)
         runs.check_place(tmp_path, folder)
     with monkeypatch.context() as patch:
-        patch.setattr(runs.records.pathlib.Path, "write_bytes", refuse)
+        patch.setattr(runs.files.pathlib.Path, "write_bytes", refuse)
         with pytest.raises(UserError, match="Cannot write to .*run: Read-only file system"):
             with opened():
                 pass
@@ -187,7 +187,7 @@ def test_a_read_only_file_system_is_one_line(tmp_path, opened, monkeypatch):
 
 def test_what_was_left_at_any_moment_of_the_start_is_gone_on_with(tmp_path, opened, monkeypatch):
     """As if killed before, within and after each write of the first files."""
-    write, replace = runs.records.pathlib.Path.write_bytes, os.replace
+    write, replace = runs.files.pathlib.Path.write_bytes, os.replace
     moments = 0
 
     class Killed(BaseException):
@@ -214,9 +214,9 @@ def test_what_was_left_at_any_moment_of_the_start_is_gone_on_with(tmp_path, open
             dies()
 
         with monkeypatch.context() as patch:
-            patch.setattr(runs.records.pathlib.Path, "write_bytes", write_bytes)
-            patch.setattr(runs.records.os, "replace", replaced)
-            patch.setattr(runs.records.pathlib.Path, "unlink", lambda *_, **__: None)  # none is
+            patch.setattr(runs.files.pathlib.Path, "write_bytes", write_bytes)
+            patch.setattr(runs.files.os, "replace", replaced)
+            patch.setattr(runs.files.pathlib.Path, "unlink", lambda *_, **__: None)  # none is
             try:
                 with opened():
                     done = True

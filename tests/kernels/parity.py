@@ -34,7 +34,8 @@ def case(cell_type, rows: int = B, steps: int = T, width: int = H) -> Case:
     variables = model.init(jax.random.key(1), normal(0, 1, 1, E))
     (layer,) = model.bind(variables).layers(x_BTE)
     carry = tuple(
-        normal(2 + i, *a.shape) / 2 if is_float(a) else a + 3 for i, a in enumerate(layer.carry)
+        (normal(2 + i, *a.shape) / 2).astype(a.dtype) if is_float(a) else a + 3
+        for i, a in enumerate(layer.carry)
     )
     return Case(layer.step, layer.params, carry, x_BTE)
 
@@ -46,7 +47,7 @@ def is_float(a) -> bool:
 def loss_of(final, y_BTH):
     """A loss in which every output and every float of the final carry counts, each differently."""
     weights = jnp.arange(1, y_BTH.size + 1).reshape(y_BTH.shape) / max(y_BTH.size, 1)
-    return (weights * y_BTH**2).sum() + sum((a**3).sum() for a in final if is_float(a))
+    return (weights * y_BTH**2).sum() + sum((a**3).real.sum() for a in final if is_float(a))
 
 
 @functools.cache  # compiled once for all kinds of masks

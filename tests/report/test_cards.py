@@ -23,6 +23,8 @@ def test_the_remark_names_the_largest_move_and_only_that():
     assert "at word 3, “c”: from 0.50 to 0.10" in said
     said = cards.remark(list("abcdef"), reading("LSTM", [0.5, 0.4, 0.3, 0.1, 0.1, 0.1]))
     assert "in words 2 to 4, “b c d”: from 0.50 to 0.10" in said
+    said = cards.remark(list("abc"), reading("LSTM", [0.496, 0.504, 0.501]))
+    assert said == "The LSTM's probability hardly moves: by less than 0.01 within any ten words."
     assert "in the first word" in cards.remark(["a", "b"], reading("LSTM", [0.9, 0.9]))
 
 

@@ -8,7 +8,6 @@ from markdown_it import MarkdownIt
 from report.hostile import HOSTILE
 from rich.console import Console
 
-from rnnsent import notebook
 from rnnsent.report import compare, markdown, page, reviews, story, terminal
 from rnnsent.report.blocks import Cards, Figure, Table, plain
 
@@ -51,16 +50,16 @@ def test_a_lstm_that_is_worse_is_said_to_be():
 
 
 @pytest.mark.parametrize(
-    "data",
+    "data, comparable",
     [
-        made.HELD_OUT,
-        msgspec.structs.replace(made.IMDB, comparable=False),
-        msgspec.structs.replace(made.IMDB, maxlen=50),
-        msgspec.structs.replace(made.IMDB, padding="post"),
+        (made.HELD_OUT, False),
+        (made.IMDB, False),
+        (msgspec.structs.replace(made.IMDB, maxlen=50), True),
+        (msgspec.structs.replace(made.IMDB, padding="post"), True),
     ],
 )
-def test_on_other_data_nothing_stands_beside_the_notebooks_accuracy(data):
-    report = compare.blocks(made.default(data=data))
+def test_on_other_data_nothing_stands_beside_the_notebooks_accuracy(data, comparable):
+    report = compare.blocks(made.default(data=data, comparable=comparable))
     text = markdown.render(report)
     for figure in ("76.70", "84.04", "65.15", "84.56", "24 November"):
         assert figure not in text
@@ -85,6 +84,15 @@ def test_any_recipes_have_an_opening():
     every = story.sentences(made.of(*own, bag=0.5))[-1]
     assert every.endswith("every recipe here does better.")
     assert len(story.sentences(made.of(*own, bag=None))) == 1
+
+
+def test_a_seed_is_no_count():
+    """A table with a bare 0 of the seed 0 would read as: no seeds."""
+    for seeds, words in ((1, "seed 0"), (3, "seeds 0, 1, 2")):
+        report = compare.blocks(made.default(seeds=seeds))
+        (table,) = [b for b in report if isinstance(b, Table) and "trained with" in b.header]
+        column = table.header.index("trained with")
+        assert {plain(row[column]) for row in table.rows} == {words}
 
 
 def test_the_first_table_fits_80_columns():
@@ -150,18 +158,6 @@ def test_the_twenty_reviews_show_the_sound_recipes_beside_the_notebooks_words():
         "notebook's LSTM",
     ]
     assert "notebook's" not in str(reviews._predictions(records()["other data"].sample.reviews))
-
-
-def test_recipes_with_the_same_layers_share_a_table_beside_the_notebooks_counts():
-    text = markdown.render(list(compare._layers(made.default())))
-    assert "160,000" in text and f"{notebook.PARAMS['lstm']:,}" in text
-
-
-def test_what_recipes_differ_in_is_tabled_and_nothing_else():
-    a, b = made.entrant("a", clip=1.0), made.entrant("b", clip=0.0)
-    (_, table) = compare._differences(made.of(a, b))
-    assert [plain(row[0]) for row in table.rows] == ["cell", "clip"]
-    assert [plain(cell) for cell in table.rows[1]] == ["clip", "1", "0"]
 
 
 def hostile_strings(value):

@@ -107,10 +107,11 @@ def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, rec
 def test_the_others_of_a_program_go_on_where_one_seed_diverges(tmp_path, toy, recipe, monkeypatch):
     fit = training.fit
 
-    def losing(model, optimizer, states, *arguments, **options):
-        ended, history = fit(model, optimizer, states, *arguments, **options)
-        history[0] = [dataclasses.replace(now, loss=math.nan) for now in history[0]]
-        return ended, history
+    def losing(*arguments, progress, **options):
+        def told(seeds):
+            progress([dataclasses.replace(seeds[0], loss=math.nan), seeds[1]])
+
+        return fit(*arguments, progress=told, **options)
 
     monkeypatch.setattr(training, "fit", losing)
     monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: seeds)
@@ -161,6 +162,32 @@ def test_an_interrupted_seed_is_trained_again(tmp_path, toy, recipe, monkeypatch
     assert runs.pending(tmp_path, recipe, [3, 5]) == [3, 5]
     assert len(runs.train(tmp_path, recipe, [3], toy)[0].history) == 2
     assert runs.pending(tmp_path, recipe, [3, 5]) == [5]
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_killed_training_shows_its_epochs_and_no_line_of_it_stays(
+    tmp_path, toy, recipe, monkeypatch, together
+):
+    """One file per seed, also where several train as one program."""
+    monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: together)
+    twice = changed(recipe, fits=2)  # four epochs in all
+
+    def killed(recipe, seeds, now):
+        if now.epoch == 4:
+            raise KeyboardInterrupt
+
+    def epochs(seed):
+        path = runs.seed_folder(tmp_path, "tiny", seed) / "metrics.jsonl"
+        return [json.loads(line)["epoch"] for line in path.read_text().splitlines()]
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(tmp_path, twice, [3, 5], toy, progress=killed)
+    for seed in [3, 5][:together]:
+        assert epochs(seed) == [1, 2, 3]
+    whole = runs.train(tmp_path, twice, [3, 5], toy)
+    assert [epochs(seed) for seed in (3, 5)] == [[1, 2, 3, 4]] * 2
+    alone, _ = runs.train(tmp_path / "whole", twice, [3, 5], toy)
+    assert [one.loss for one in alone.history] == [one.loss for one in whole[0].history]
 
 
 def test_a_batch_larger_than_the_data_is_the_data(tmp_path, toy, recipe, capsys):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import rnn
 
+from rnnsent import interop
 from rnnsent.arrays import Array, Params
 from rnnsent.benchmark.subjects.flax_rnn import FlaxRNN
 
@@ -53,11 +54,9 @@ def _dense(layer: Params, x_BE: Array) -> Array:
 
 
 def _layer(layer: Params, x_BTE: Array, length_B: Array) -> tuple[Array, Array]:
-    """All outputs and each row's last; cuDNN's gates stand in our order, its kernels transposed."""
+    """All outputs and each row's last; cuDNN takes PyTorch's arrays; the second bias is zero."""
     inputs, features = x_BTE.shape[-1], layer["recurrent_kernel"].shape[0]
-    weights = [layer["kernel"].T, layer["recurrent_kernel"].T, layer["bias"]]
-    weights.append(jnp.zeros_like(layer["bias"]))  # a second bias of its own, not trained
-    flat = jnp.concatenate([weight.ravel() for weight in weights])
+    flat = jnp.concatenate([weight.ravel() for weight in interop.torch_layer(layer).values()])
     zeros_1BH = jnp.zeros((1, len(x_BTE), features))
     y_BTH, h_1BH, _ = rnn.lstm(
         x_BTE,

@@ -18,8 +18,6 @@ from rnnsent.arrays import Array
 from rnnsent.benchmark import clock
 from rnnsent.benchmark.case import Case
 
-_CELLS = {"simple_rnn": nn.SimpleCell, "lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}
-
 
 class Classifier(nn.Module):
     """Embedding, ``nn.RNN`` layers, head. Inputs are dropped once per sequence."""
@@ -38,8 +36,8 @@ class Classifier(nn.Module):
 
     def _cell(self, features: int, name: str) -> nn.RNNCellBase:
         model = self.case.model
-        if model.cell in _CELLS:
-            return _CELLS[model.cell](features, name=name)
+        if model.cell in interop.LAYOUTS:
+            return getattr(nn, interop.LAYOUTS[model.cell].flax)(features, name=name)
         return cells.find(model.cell)(features=features, name=name, **dict(model.cell_options))
 
 
@@ -69,11 +67,11 @@ class FlaxRNN:
         self.gradient = jax.jit(jax.grad(self._loss))
 
     def _to_own(self, params: Any) -> dict:
-        return interop.to_flax(params) if self.case.model.cell in _CELLS else dict(params)
+        return interop.to_flax(params) if self.case.model.cell in interop.LAYOUTS else dict(params)
 
     def _from_own(self, params: Any) -> dict:
         own = jax.tree.map(np.asarray, dict(params))
-        return interop.from_flax(own) if self.case.model.cell in _CELLS else own
+        return interop.from_flax(own) if self.case.model.cell in interop.LAYOUTS else own
 
     def _inputs(self, ids_BT: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Ids and, where rows may hold padding, packed ids and their lengths."""

@@ -7,8 +7,6 @@ import numpy as np
 from rnnsent import interop
 from rnnsent.benchmark.case import Case
 
-_LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
-
 
 class KerasRNN:
     """See :class:`rnnsent.benchmark.Subject`."""
@@ -62,7 +60,7 @@ def classifier(case: Case) -> Any:
     import keras
 
     model = case.model
-    layer = getattr(keras.layers, _LAYERS[model.cell])
+    layer = getattr(keras.layers, interop.LAYOUTS[model.cell].keras)
     ids_BT = keras.Input((case.steps,), dtype="int32")
     x_BTE = keras.layers.Embedding(model.vocab_size, model.embedding_size, mask_zero=case.masked)(
         ids_BT

@@ -58,7 +58,7 @@ class Rnnsent:
     def _place(self, label_N: np.ndarray) -> None:
         """States, rows and their order on the devices, as ``fit`` has them."""
         zero, opt_state = jnp.zeros((), jnp.int32), self.optimizer.init(self.params)
-        state = TrainState(zero, self.params, opt_state, jax.random.key(0))
+        state = TrainState(zero, zero, self.params, opt_state, jax.random.key(0))
         order_SKB = np.stack([self._order(len(label_N))] * self.seeds)
         everywhere, by_seeds = NamedSharding(self.mesh, P()), NamedSharding(self.mesh, P(SEEDS))
         self.states = jax.device_put(training.stack([state] * self.seeds), by_seeds)

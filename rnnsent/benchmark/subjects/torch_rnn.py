@@ -97,9 +97,6 @@ class TorchRNN:
                 self._logits(ids_TB, length_B, 0.0).cpu().numpy()
 
 
-_LAYERS = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
-
-
 def modules(model: SentimentClassifier, params: Any) -> Any:
     """rnnsent's parameters as a ``ModuleDict``; its layers have two biases, the second starts at 0.
 
@@ -107,26 +104,22 @@ def modules(model: SentimentClassifier, params: Any) -> Any:
     """
     import torch
 
-    layer, sizes = getattr(torch.nn, _LAYERS[model.cell]), (model.embedding_size, *model.features)
+    layer = getattr(torch.nn, interop.LAYOUTS[model.cell].torch)
+    sizes = (model.embedding_size, *model.features)
     out = {"embedding": torch.nn.Embedding(model.vocab_size, model.embedding_size)}
     for i, features in enumerate(model.features):
         out[f"layer_{i}"] = layer(sizes[i], features)
     out["hidden"] = torch.nn.Linear(model.features[-1], model.head)
     out["logit"] = torch.nn.Linear(model.head, 1)
-    out, own = torch.nn.ModuleDict(out), interop.to_torch(params)
-    with torch.no_grad():
-        for name, module in out.items():
-            for key, value in own[name].items():
-                getattr(module, key).copy_(torch.from_numpy(np.array(value, np.float32)))
-    return out
+    found = torch.nn.ModuleDict(out)
+    own = interop.to_torch(params)
+    found.load_state_dict({key: torch.from_numpy(np.array(a)) for key, a in own.items()})
+    return found
 
 
 def gradients_of(modules: Any) -> dict:
     """The gradients that ``modules`` hold, in rnnsent's layout."""
-    grads = {
-        name: {key: weight.grad.cpu().numpy() for key, weight in module.named_parameters()}
-        for name, module in modules.items()
-    }
+    grads = {name: weight.grad.cpu().numpy() for name, weight in modules.named_parameters()}
     return interop.from_torch(grads, gradients=True)
 
 

@@ -1,27 +1,15 @@
-"""A recipe: a model and how it is trained, all that a training follows from but data and seed.
+"""A recipe's fields, what is made of them, and the recipes that are shipped."""
 
-Shipped recipes have names; a user's is a TOML file with the same fields, for example::
-
-    extends = "notebook-lstm"
-    cell = "my_cells:MinimalCell"
-    epochs = 6
-"""
-
-import difflib
 import hashlib
-import importlib.util
 import math
-import pathlib
 import re
-import typing
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 import optax
 from msgspec import Meta
 
-from rnnsent import cells, optimizers, parameters
+from rnnsent import optimizers, parameters
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 
@@ -70,7 +58,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         int, Meta(ge=1, description="Passes over the training reviews in one fit.")
     ] = 10
     fits: Annotated[
-        int, Meta(ge=1, description="Fits one after the other, each going on where one ended.")
+        int, Meta(ge=1, description="Fits one after the other, each from where the last one ended.")
     ] = 1
     batch_size: Annotated[
         int, Meta(ge=1, description="Reviews in an optimizer step, at most all there are.")
@@ -163,7 +151,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def base(self) -> str:
-        """Name of the recipe that :func:`changed` made it of; its own where nothing is changed."""
+        """Name of the recipe that ``changed`` made it of; its own where nothing is changed."""
         return self.name.partition("+")[0]
 
     @property
@@ -222,123 +210,3 @@ SHIPPED: dict[str, Recipe] = {
     )
 }
 """Recipes by name: what the notebook most likely executed, and what makes training reliable."""
-
-
-def find(name: str) -> Recipe:
-    """The shipped recipe of that name, or the one in that TOML file.
-
-    Raises:
-      UserError: if there is none, or the file does not hold one.
-    """
-    if name in SHIPPED:
-        return SHIPPED[name]
-    if not name.endswith(".toml"):
-        raise UserError(f"There is no recipe {name}{_alike(name)} Or give a TOML file.")
-    path = pathlib.Path(name)
-    try:
-        fields = msgspec.toml.decode(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"The recipe {path} is no valid TOML: {error}.") from error
-    if "name" in fields:
-        raise UserError(f"{path}: name is {fields['name']!r}; a recipe is named by its file.")
-    recipe = _recipe(str(path), {**_extended(path, fields), "name": path.stem})
-    if path.stem in SHIPPED and not recipe.shipped:
-        raise UserError(f"{path} changes the shipped recipe {path.stem}; give it another name.")
-    return recipe
-
-
-def _alike(name: str) -> str:
-    close = difflib.get_close_matches(name, SHIPPED, 1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(SHIPPED)}."
-
-
-def _extended(path: pathlib.Path, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a file over those of the shipped recipe that it extends, if any."""
-    own = {name: value for name, value in fields.items() if name != "extends"}
-    if "extends" not in fields:
-        return own
-    base = fields["extends"]
-    if base not in (names := list(SHIPPED)):
-        raise UserError(f"{path}: extends is {base!r}; expected one of {', '.join(names)}.")
-    return SHIPPED[base].fields() | own
-
-
-def changed(recipe: Recipe, fields: Mapping[str, Any]) -> Recipe:
-    """A recipe with some fields set; the name says which of them differ from what they were.
-
-    What is changed twice has the name of both changes at once: of a shipped recipe all that differs
-    from it, of another one the last value of each field.
-
-    Raises:
-      UserError: for values that no recipe can have.
-    """
-    new = _recipe(recipe.name, {**msgspec.to_builtins(recipe), **fields})
-    if new == recipe:
-        return recipe
-    start = SHIPPED.get(recipe.base, recipe)
-    old = start.fields()
-    texts = {n: f"{n}={_text(v)}" for n, v in new.fields().items() if v != old[n]}
-    base, *parts = start.name.split("+")
-    kept = [part for part in parts if part.partition("=")[0] not in texts]
-    return msgspec.structs.replace(new, name="+".join((base, *kept, *texts.values())))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    if isinstance(value, dict):
-        return ",".join(f"{name}={_text(one)}" for name, one in sorted(value.items()))
-    return str(value)
-
-
-def _recipe(where: str, fields: dict[str, Any]) -> Recipe:
-    """The recipe with these fields; ``UserError`` naming the one that it cannot have."""
-    try:
-        return msgspec.convert(fields, Recipe)
-    except msgspec.ValidationError as error:
-        what, _, place = str(error).partition(" - at `$.")
-        if unknown := re.search(r"unknown field `(.*)`", what):
-            close = difflib.get_close_matches(unknown[1], Recipe.__struct_fields__, 1)
-            hint = f"did you mean {close[0]}?" if close else "see --help for those there are."
-            raise UserError(f"{where}: there is no field {unknown[1]}; {hint}") from error
-        if missing := re.search(r"missing required field `(.*)`", what):
-            raise UserError(f"{where}: {missing[1]} is missing; give one, or extends.") from error
-        field = re.split(r"\W", place, maxsplit=1)[0]
-        value = f"{field} is {fields[field]!r}; " if field in fields else ""
-        expected = what[0].lower() + what[1:].replace("`", "")
-        if what.startswith("Invalid enum"):
-            choices = typing.get_args(typing.get_type_hints(Recipe)[field])
-            expected = f"expected one of {', '.join(choices)}"
-        elif what.startswith("Expected `array`, got"):
-            expected = "give a list, for example [64]"
-        raise UserError(f"{where}: {value}{expected}.") from error
-
-
-def digest(recipe: Recipe) -> str:
-    """What makes two recipes the same, as a SHA-256: every field but the name.
-
-    Of a cell that is not shipped, the source counts too: a changed cell is another recipe.
-    """
-    fields = msgspec.json.encode([recipe.fields(), _source(recipe.cell)], order="sorted")
-    return hashlib.sha256(fields).hexdigest()
-
-
-def _source(cell: str) -> str | None:
-    """Digest of the file that a guest cell's module is in; None of a shipped cell.
-
-    The module itself is not imported for it.
-    """
-    module, colon, _ = cell.partition(":")
-    if not colon:
-        return None
-    try:
-        spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:
-            raise ImportError(f"{module} is not found as a file")
-        return hashlib.sha256(pathlib.Path(spec.origin).read_bytes()).hexdigest()
-    except (AttributeError, ImportError, OSError, TypeError, ValueError) as error:
-        raise UserError(
-            f"The cell {cell} has no source file that could be found. {cells.ADVICE}"
-        ) from error

@@ -1,0 +1,49 @@
+"""A trained model from one kind of file to another.
+
+python -m experiments.convert runs/compare-…/sound-lstm/seed-0 sound-lstm.keras
+python -m experiments.convert theirs.keras theirs.safetensors
+"""
+
+import dataclasses
+import pathlib
+
+import tyro
+
+from rnnsent import conversion, devices
+from rnnsent.config import cli
+from rnnsent.report import terminal
+from rnnsent.report.blocks import Paragraph
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of the conversion."""
+
+    source: tyro.conf.Positional[pathlib.Path]
+    """Folder of a training, or of a run of one; or a .keras, .weights.h5 or .safetensors file."""
+    target: tyro.conf.Positional[pathlib.Path]
+    """A .keras, .weights.h5 or .safetensors file to write."""
+    recipe: str | None = None
+    """What a .weights.h5 file must be the weights of: a shipped recipe or a TOML file; without it \
+their shapes say it."""
+    cell: tuple[str, ...] = ()
+    """Cells of the source that are no part of rnnsent, as module:Class; their modules are run."""
+    force: bool = False
+    """Write over a target that exists."""
+
+
+def main(options: Options) -> None:
+    """Converts a trained model, and prints what it was and what its predictions assume."""
+    devices.configure()
+    said = conversion.convert(
+        options.source,
+        options.target,
+        recipe=options.recipe,
+        cells=options.cell,
+        force=options.force,
+    )
+    terminal.show([Paragraph(text) for text in said])
+
+
+if __name__ == "__main__":
+    cli(main, Options)

@@ -1,0 +1,103 @@
+"""What a cell remembers: small tasks whose answers lie far back, at growing lengths.
+
+python -m experiments.probe                             four models, four tasks, five seeds
+python -m experiments.probe --cells my_cells:MyCell     with a cell of your own, trained soundly
+python -m experiments.probe --run FOLDER                go on where a probe was interrupted
+python -m experiments.probe --redraw FOLDER             the pages of a finished probe once more
+"""
+
+import dataclasses
+import pathlib
+from typing import Literal
+
+from rnnsent import console, devices, locks, runs
+from rnnsent.config import check_seeds, check_unique, cli, require
+from rnnsent.probe import entrants, experiment
+from rnnsent.probe import record as records
+from rnnsent.probe.entrants import Settings
+from rnnsent.probe.tasks import SHORTEST, TASKS
+from rnnsent.probe.train import EVERY
+from rnnsent.report import probe as report
+from rnnsent.report import terminal
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is probed, and for how long."""
+
+    recipes: tuple[str, ...] = ("notebook-simple-rnn", "sound-simple-rnn", "notebook-lstm")
+    """Shipped recipes by name, or TOML files of your own: their cell, its start, recurrent \
+dropout, optimizer, clipping and schedule."""
+    cells: tuple[str, ...] = ("gru",)
+    """Cells by name or as module:Class, started as they start themselves and trained as \
+sound-gru."""
+    tasks: tuple[Literal[tuple(TASKS)], ...] = tuple(TASKS)
+    """adding: the sum of two marked numbers. recall: four symbols after a delay. parity: whether \
+the ones so far are odd. digits: real 8 x 8 digits, a pixel a step."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """One training of each model, task and length per seed."""
+    longest: int = 256
+    """No length beyond this one is tried; they are 8, 16, 32, …"""
+    steps: int = 4000
+    """Optimizer steps of a training at most, a multiple of 100; it ends when its task is solved."""
+    batch: int = 32
+    """Rows of a step, new ones in each."""
+    features: tuple[int, ...] = (64,)
+    """Width of each recurrent layer, the lowest first."""
+    quick: bool = False
+    """A tiny version: two tasks, two seeds, 16 units, 200 steps, the shortest length. Its numbers \
+mean nothing."""
+    out: pathlib.Path = pathlib.Path("runs")
+    """Where run folders are made."""
+    run: pathlib.Path | None = None
+    """Go on with this run folder: what it holds already is not trained again."""
+    redraw: pathlib.Path | None = None
+    """Draw the pages of this run folder anew from its record, and compute nothing."""
+
+    def __post_init__(self) -> None:
+        check_unique("tasks", self.tasks)
+        check_seeds(self.seeds)
+        require(bool(self.recipes or self.cells), "Give --recipes or --cells.")
+        require(self.longest >= SHORTEST, f"--longest must be {SHORTEST} or above.")
+        require(self.batch >= 1, "--batch must be 1 or above.")
+        whole = self.steps >= EVERY and self.steps % EVERY == 0
+        require(whole, f"--steps must be a multiple of {EVERY}.")
+        runs.check_place(self.out, self.run)
+
+    def reduced(self) -> "Options":
+        """These, or where ``quick`` what it makes of them."""
+        if not self.quick:
+            return self
+        tiny = {"features": (16,), "steps": 200, "longest": SHORTEST}
+        return dataclasses.replace(self, tasks=self.tasks[:2], seeds=self.seeds[:2], **tiny)
+
+
+def main(options: Options) -> None:
+    """Measures over what lengths recurrent cells learn to remember."""
+    if options.redraw:
+        record = records.read(options.redraw)
+        with locks.alone(options.redraw):
+            _show(record, options.redraw)
+        return
+    devices.configure()
+    options = options.reduced()
+    settings = Settings(options.features, options.batch, options.steps)
+    chosen = entrants.entrants(options.recipes, options.cells, settings)
+    entrants.check(chosen, options.tasks)
+    with records.open_folder(options.out, options.run) as folder:
+        console.say(f"If interrupted, go on with the same options and --run {folder}")
+        record = experiment.run(
+            folder, chosen, options.tasks, options.seeds, options.longest, settings
+        )
+        records.write(folder, record)
+        _show(record, folder)
+
+
+def _show(record: records.Record, folder: pathlib.Path) -> None:
+    """The pages, and the same on the terminal."""
+    terminal.show(report.write(record, folder))
+    console.say(f"Everything is in {folder}; the report is {folder}/report.html")
+
+
+if __name__ == "__main__":
+    cli(main, Options)

@@ -1,0 +1,74 @@
+"""A trained model from one kind of file to another."""
+
+import dataclasses
+import pathlib
+from collections.abc import Collection
+
+from rnnsent import interop, recipes, runs
+from rnnsent.errors import UserError
+from rnnsent.interop import Portable
+from rnnsent.parameters import size
+
+
+def convert(
+    source: pathlib.Path,
+    target: pathlib.Path,
+    *,
+    recipe: str | None = None,
+    cells: Collection[str] = (),
+    force: bool = False,
+) -> list[str]:
+    """Writes the model in ``source`` to ``target``, whose names say what they are.
+
+    Args:
+      source: the folder of a training, or of a run that holds one; or a ``.keras``, ``.weights.h5``
+        or ``.safetensors`` file.
+      target: such a file.
+      recipe: what a ``.weights.h5`` file must be the weights of: a shipped one or a TOML file.
+      cells: that may be imported, as ``module:Class``, besides the shipped ones.
+      force: write over a file that exists.
+
+    Returns:
+      What was converted and what its predictions assume, a sentence each.
+
+    Raises:
+      UserError: if there is no such model, or it cannot be written so; nothing is written then.
+    """
+    interop.check_target(target, force)
+    portable = _from_folder(source, cells) if source.is_dir() else interop.load(source, cells)
+    if recipe is not None:
+        portable = _of_recipe(source, portable, recipe)
+    interop.save(target, portable, force=force)
+    model = portable.model
+    widths = ", ".join(map(str, model.features))
+    about = (
+        f"{model.cell} of {widths}; embedding {model.vocab_size:,} x {model.embedding_size}, head "
+        f"{model.head}: {size(portable.params):,} parameters, from {source} to {target}."
+    )
+    return [about, *portable.notes, portable.assumes]
+
+
+def _from_folder(folder: pathlib.Path, cells: Collection[str]) -> Portable:
+    """The model of a training's folder, or of a run's where it is the only one."""
+    if (folder / "result.json").exists():
+        training = runs.read(folder)
+    else:
+        training, *others = runs.trusted(runs.readable(folder), cells)
+        if others:
+            there = ", ".join(str(one.folder) for one in (training, *others)[:6])
+            raise UserError(f"{folder} holds {len(others) + 1} models; give one of {there}.")
+    model, _, params = runs.restore(training, cells)
+    return Portable(model, params)
+
+
+def _of_recipe(source: pathlib.Path, portable: Portable, name: str) -> Portable:
+    """The same weights as a recipe's model, dropout and all."""
+    if source.is_dir() or interop.suffix(source) != ".weights.h5":
+        raise UserError(f"{source} says itself what its model is; leave out --recipe.")
+    held = portable.model
+    model = recipes.find(name).classifier(held.vocab_size)
+    for field in ("cell", "features", "head", "embedding_size"):
+        have, want = getattr(held, field), getattr(model, field)
+        if have != want:
+            raise UserError(f"{source}: {field} is {have}, and {want} in the recipe {name}.")
+    return dataclasses.replace(portable, model=model)

@@ -1,0 +1,41 @@
+"""A made-up probe, where what is true is known."""
+
+import msgspec
+
+from rnnsent.probe.record import Length, Origin, Record, Row, Seed
+
+ORIGIN = {
+    "versions": {"jax": "0.0", "flax": "0.0"},
+    "device": {"platform": "cpu", "name": "a <machine>", "devices": 2},
+    "git": None,
+    "command": "probe.py",
+    "started": "2026-01-01T00:00:00+00:00",
+}
+
+
+def length(steps, solved, *, task="adding", diverged=(), score=0.5):
+    """A length of which the seeds say whether they solved it."""
+    seeds = tuple(
+        Seed(
+            seed=i,
+            steps=100,
+            loss=None if i in diverged else 0.1,
+            score=None if i in diverged else 0.99 if one else score,
+            solved=bool(one),
+            diverged=i in diverged,
+            fresh=0.5,
+            trained=None if i in diverged else 0.25,
+        )
+        for i, one in enumerate(solved)
+    )
+    return Length("digest", task, steps, 1.5, seeds)
+
+
+def row(title, *lengths, task="adding"):
+    return Row(title, title, "lstm", {task: lengths})
+
+
+def record(*rows):
+    """Of three seeds, up to 32 steps."""
+    origin = msgspec.convert(ORIGIN, Origin)
+    return Record(origin, (0, 1, 2), (8,), 32, 100, 32, {one.title: one for one in rows})
