@@ -3,12 +3,15 @@
 python -m experiments.evaluate runs/compare-…
 """
 
-from rnnsent import devices, evaluation, inference, runs
+from rnnsent import console, devices, evaluation, inference, runs
 from rnnsent.config import RunOptions, cli
 from rnnsent.data import Reviews
 from rnnsent.report import terminal
 from rnnsent.report.blocks import Paragraph, Table
 from rnnsent.report.numbers import percent
+
+DIFFERENT = 0.01
+"""Accuracies further apart than this are not the same model's on the same reviews."""
 
 
 def main(options: RunOptions) -> None:
@@ -30,6 +33,11 @@ def _row(training: runs.Training, reviews: Reviews, options: RunOptions) -> tupl
     now = evaluation.accuracy(logits_N, reviews.test.label_N)
     loss = evaluation.log_loss(logits_N, reviews.test.label_N)
     then = training.result.final.test_accuracy
+    if abs(now - then) > DIFFERENT:
+        console.say(
+            f"{training.title} seed {seed}: {percent(then)} when trained and {percent(now)} now is "
+            "more than another machine explains; one of the two was changed."
+        )
     return training.title, str(seed), percent(now), f"{loss:.4f}", percent(then)
 
 

@@ -54,7 +54,9 @@ def main(options: Options) -> None:
         model, _, params = runs.restore(training, options.cell, options.implementation)
         read.append(readings.read(training.title, model, params, ids_T))
     card = cards.card(1, name, truth, words, read)
-    path = options.out or folder / f"{name.replace(' ', '-')}.html"
+    place = options.out
+    require(not (place and place.is_dir()), f"{place} is a folder. Give a file's name with --out.")
+    path = place or folder / f"{name.replace(' ', '-')}.html"
     _write(path, card, folder, trainings[0].seed)
     print(f"{name} ({card.facts})")
     for model in card.models:

@@ -1,22 +1,62 @@
-"""The final state of a training on disk, with Orbax."""
+"""The final state of a training on disk, with Orbax.
 
+Beside the folder that Orbax writes stands a list of what it wrote. Orbax is only asked to read what
+is whole and has the expected shapes: where it fails, it goes on complaining for a while.
+"""
+
+import contextlib
+import errno
+import gc
+import logging
+import os
 import pathlib
 import textwrap
+from collections.abc import Iterator
 
 import jax
+import msgspec
+import numpy as np
 import optax
 import orbax.checkpoint as ocp
 
+from rnnsent.data.seal import file_digest
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.training import TrainState, create_state
 
+_OVERHEAD_BYTES = 2**18
+"""What Orbax writes besides the arrays, generously."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """``<checkpoint>.json``.
+
+    Attributes:
+      files: SHA-256 by path below the checkpoint's folder.
+      leaves: dtype and shape of the arrays by their place in the state.
+    """
+
+    files: dict[str, str]
+    leaves: dict[str, str]
+
 
 def save(folder: pathlib.Path, state: TrainState) -> None:
-    """Writes a state; what was in the folder is replaced."""
+    """Writes a state; what was in the folder is replaced.
+
+    Raises:
+      OSError: if there is no room for it, or it cannot be written.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(folder.absolute(), _storable(state), force=True)
+    storable = _storable(state)
+    _place(folder).unlink(missing_ok=True)
+    _reserve(folder, sum(leaf.nbytes for leaf in jax.tree.leaves(storable)) + _OVERHEAD_BYTES)
+    try:
+        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder.absolute(), storable, force=True)
+    except ValueError as error:  # so Orbax calls a full disk
+        raise OSError(0, _short(error)) from error
+    listing = Listing(_digests(folder), _leaves(storable))
+    _place(folder).write_bytes(msgspec.json.encode(listing))
 
 
 def restore(
@@ -36,15 +76,87 @@ def restore(
         like = jax.eval_shape(lambda: _storable(create_state(model, optimizer, 0)))
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         like = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), like)
-        with ocp.StandardCheckpointer() as checkpointer:
+        _check_leaves(check(folder), _leaves(like))
+        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
             state = checkpointer.restore(folder.absolute(), like)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        what = textwrap.shorten(str(error), 200, placeholder="…")  # Orbax appends whole settings
-        raise UserError(
-            f"No readable checkpoint in {folder} ({type(error).__name__}: {what}). Give the "
-            "folder of a finished run, or train again."
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise _unreadable(folder, error) from error
     return state.replace(key=jax.random.wrap_key_data(state.key))
+
+
+def check(folder: pathlib.Path) -> Listing:
+    """What a checkpoint consists of; ``UserError`` unless all of it is as it was written."""
+    try:
+        listing = msgspec.json.decode(_place(folder).read_bytes(), type=Listing)
+        found = _digests(folder)
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(folder, error) from error
+    changed = sorted(n for n in listing.files | found if found.get(n) != listing.files.get(n))
+    if changed:
+        raise _unreadable(folder, ValueError(f"{changed[0]} is not as it was written"))
+    return listing
+
+
+def _check_leaves(listing: Listing, expected: dict[str, str]) -> None:
+    held = listing.leaves
+    for name in held | expected:
+        if held.get(name) != expected.get(name):
+            raise ValueError(f"{name} is {held.get(name)}, not {expected.get(name)}")
+
+
+def _place(folder: pathlib.Path) -> pathlib.Path:
+    return folder.with_name(f"{folder.name}.json")
+
+
+def _digests(folder: pathlib.Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+def _leaves(state: TrainState) -> dict[str, str]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {
+        jax.tree_util.keystr(path): f"{np.dtype(leaf.dtype).name}{list(leaf.shape)}"
+        for path, leaf in leaves
+    }
+
+
+def _reserve(folder: pathlib.Path, size: int) -> None:
+    """Fails as writing so many bytes would, which Orbax's threads report in some hundred lines."""
+    if not hasattr(os, "posix_fallocate"):  # not on macOS
+        return
+    path = folder.with_name(f"{folder.name}.partial")
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # some file systems cannot
+            raise
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Where Orbax fails, its unfinished tasks are not logged as well when they are collected."""
+    logger = logging.getLogger("asyncio")
+    logger.disabled, before = True, logger.disabled
+    try:
+        yield
+    finally:
+        gc.collect()
+        logger.disabled = before
+
+
+def _unreadable(folder: pathlib.Path, error: Exception) -> UserError:
+    return UserError(
+        f"No readable checkpoint in {folder} ({type(error).__name__}: {_short(error)}). "
+        f"Delete {folder.parent}; it is trained again when the run goes on."
+    )
+
+
+def _short(error: Exception) -> str:
+    return textwrap.shorten(str(error), 200, placeholder="…")  # Orbax appends whole settings
 
 
 def _storable(state: TrainState) -> TrainState:

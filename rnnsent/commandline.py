@@ -39,6 +39,7 @@ def parse(
       UserError: a line on what cannot be taken.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    _check_empty(argv)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -57,6 +58,17 @@ def parse(
     if unknown:
         raise UserError(f"{_unknown(unknown[0], options)} See --help.")
     return taken
+
+
+def _check_empty(arguments: Sequence[str]) -> None:
+    """Of a path, nothing would mean the working directory."""
+    for i, argument in enumerate(arguments):
+        option, empty = (arguments[i - 1] if i else "", argument == "")
+        if argument.startswith("--") and " " not in argument and argument.endswith("="):
+            option, empty = argument[:-1], True
+        name = option if option.startswith("--") else "an argument"
+        if empty:
+            raise UserError(f"The value of {name} is empty. Give one, or leave it out.")
 
 
 def value(metavar: str) -> Any:

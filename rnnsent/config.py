@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -253,9 +252,11 @@ def cli(
 ) -> None:
     """Parses the command line into ``options`` and runs ``main``.
 
-    A mistake of the user's ends with its message on stderr and exit code 2, an interruption with
-    130; neither shows a traceback. Where nobody reads the output any more, it ends with code 1.
+    A mistake of the user's ends with its message on stderr and exit code 2, so does an output that
+    cannot be written; an interruption with 130; none shows a traceback. Where nobody reads the
+    output any more, it ends with code 1.
     """
+    console.open_output()
     spec = getattr(sys.modules.get(main.__module__), "__spec__", None)
     prog = f"python -m {spec.name}" if spec else None
     try:
@@ -267,10 +268,14 @@ def cli(
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        # What is still buffered would fail once more as Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    except OSError as error:
+        if not console.output_fails():
+            raise
+        console.drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from None
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def conclude(blocks: Sequence[Block], folder: pathlib.Path, lost: str) -> None:

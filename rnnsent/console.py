@@ -1,6 +1,8 @@
 """What a person sees while a program runs: live progress on a terminal, little anywhere else."""
 
 import contextlib
+import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,37 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 def say(text: str) -> None:
     """One line to the person, on stderr: stdout carries results only."""
     print(text, file=sys.stderr, flush=True)
+
+
+def open_output() -> None:
+    """Makes stdout and stderr take any text: what they cannot encode is written as an escape.
+
+    One that was closed when the program started takes all and keeps nothing, so that no file which
+    is opened later gets its place.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def output_fails() -> bool:
+    """Whether nothing can be printed, for nobody reads it or there is no room; for after an error.
+
+    It has to be tried: of what once failed, Python may keep nothing that would fail again.
+    """
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def drop_output() -> None:
+    """Forgets what could not be written; it would fail once more as Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

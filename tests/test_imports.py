@@ -15,7 +15,8 @@ RANK = {
     for rank, names in enumerate(
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference"),
-            ("data", "cells", "optimizers", "locks", "commandline"),
+            ("locks", "commandline"),
+            ("data", "cells", "optimizers"),
             ("kernels", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
             ("layers",),

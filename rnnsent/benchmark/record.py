@@ -175,4 +175,10 @@ def failures(record: Record) -> list[str]:
         for name, result in case.results.items()
         if result.status == "failed"
     ]
-    return subjects + [f"{case.label}: {case.failed}" for case in record.cases if case.failed]
+    nothing = [
+        f"Nothing was measured on {case.label}: {'; '.join(one.why for one in found)}"
+        for case in record.cases
+        if (found := case.results.values()) and all(one.status == "skipped" for one in found)
+    ]
+    failed = [f"{case.label}: {case.failed}" for case in record.cases if case.failed]
+    return subjects + nothing + failed

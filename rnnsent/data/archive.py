@@ -19,13 +19,60 @@ import numpy as np
 
 from rnnsent.errors import UserError
 
-URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+URL_BYTES = 84_125_825
+URL_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+
+# What no archive of these reviews comes near to; what does is made to exhaust a machine.
 MAX_MEMBER_BYTES = 256 * 2**20  # the largest real one, a bag of words, has 42 MB
 MAX_REVIEW_BYTES = 2**20  # the largest real one has 14 kB
+MAX_EXTENSION_BYTES = 2**14  # a long name or PAX header; real ones have some hundred
+MAX_MEMBERS = 200_000  # there are 100,000 reviews
+MAX_BYTES = 2**30  # unpacked, headers included; the published one has less than half of it
+MAX_KEPT_BYTES = 2**28  # held in memory; the reviews have 132 MB
+
 HELP = f"Give the published aclImdb_v1.tar.gz ({URL}) or a repacked copy of it."
 
 _REVIEW = re.compile(
     r"aclImdb/(?P<name>(?:(?:train|test)/(?:pos|neg)|train/unsup)/[0-9]+_[0-9]+\.txt)"
+)
+
+
+_DAMAGE = (
+    *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error),
+    *(TypeError, ValueError, IndexError),  # tarfile's own, of a header that ends early
+)
+
+
+class _Hostile(Exception):
+    """What an archive is refused for."""
+
+
+class _Header(tarfile.TarInfo):
+    """A member's header whose extensions are refused before they are read.
+
+    ``tarfile`` takes long names and PAX headers into memory whole, and the map of a sparse file,
+    before it hands out the member that they belong to.
+    """
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:  # to be overridden, it says
+        if self.type in _EXTENSIONS and self.size > MAX_EXTENSION_BYTES:
+            raise _Hostile(f"a header of {self.size:,} bytes")
+        if tar.offset > MAX_BYTES:
+            raise _Hostile(f"more than {MAX_BYTES:,} bytes")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            self._refuse_sparse()
+        return super()._proc_member(tar)  # type: ignore[misc]  # not in its published types
+
+    def _refuse_sparse(self, *_: object) -> None:
+        raise _Hostile("a sparse file")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
+
+
+_EXTENSIONS = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
 
 
@@ -56,15 +103,25 @@ def read(path: pathlib.Path, advance: Callable[[int], None] = lambda _: None) ->
     """The reviews in a tar archive of any compression, by name ("test/pos/123_8.txt").
 
     ``advance`` is told the number of archive bytes read. Raises ``UserError`` if the archive is
-    missing, damaged or hostile.
+    missing, damaged or hostile; it never takes more memory than reviews can need.
     """
     try:
         with path.open("rb") as file:
             _refuse_zstd(file, path)
             watched = _Watched(file, advance)
-            with tarfile.open(fileobj=watched, mode="r|*") as tar:  # type: ignore[call-overload]
-                return dict(_reviews(tar, path))
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+            kind = {"mode": "r|*", "tarinfo": _Header}
+            with tarfile.open(fileobj=watched, **kind) as tar:  # type: ignore[call-overload]
+                return dict(_reviews(tar))
+    except _Hostile as error:
+        raise UserError(
+            f"The archive {path} is refused: it holds {error}, which the published one does not. "
+            f"{HELP}"
+        ) from error
+    except (MemoryError, RecursionError) as error:
+        raise UserError(
+            f"The archive {path} takes more memory than there is, or is made to. {HELP}"
+        ) from error
+    except _DAMAGE as error:
         raise UserError(
             f"The archive {path} is truncated, damaged, or no tar archive ({error}). {HELP}"
         ) from error
@@ -84,33 +141,45 @@ def _refuse_zstd(file: BinaryIO, path: pathlib.Path) -> None:
     file.seek(0)
 
 
-def _reviews(tar: tarfile.TarFile, path: pathlib.Path) -> Iterator[tuple[str, bytes]]:
-    for member in tar:
-        _refuse_hostile(member, path)
+def _reviews(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    kept = 0
+    for member in _members(tar):
+        _refuse_hostile(member)
         match = _REVIEW.fullmatch(str(pathlib.PurePosixPath(member.name)))
         if match and member.isfile():
+            kept += member.size
             if member.size > MAX_REVIEW_BYTES:
-                _refuse(path, member, f"a review of {member.size:,} bytes")
+                _refuse(member, f"a review of {member.size:,} bytes")
+            if kept > MAX_KEPT_BYTES:
+                raise _Hostile(f"more than {MAX_KEPT_BYTES:,} bytes of reviews")
             file = tar.extractfile(member)
             assert file is not None  # it is a regular file
             yield match["name"], file.read()
 
 
-def _refuse_hostile(member: tarfile.TarInfo, path: pathlib.Path) -> None:
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members in their order; those that were seen are not kept, as ``tar`` itself would."""
+    count = 0
+    while (member := tar.next()) is not None:
+        tar.members.clear()  # type: ignore[attr-defined]
+        count += 1
+        if count > MAX_MEMBERS:
+            raise _Hostile(f"more than {MAX_MEMBERS:,} members")
+        yield member
+
+
+def _refuse_hostile(member: tarfile.TarInfo) -> None:
     name = pathlib.PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
-        _refuse(path, member, "a path that leads out of the archive")
+        _refuse(member, "a path that leads out of the archive")
     if not (member.isfile() or member.isdir()):
-        _refuse(path, member, "a link or a device")
+        _refuse(member, "a link or a device")
     if member.size > MAX_MEMBER_BYTES:
-        _refuse(path, member, f"a member of {member.size:,} bytes")
+        _refuse(member, f"a member of {member.size:,} bytes")
 
 
-def _refuse(path: pathlib.Path, member: tarfile.TarInfo, what: str) -> None:
-    raise UserError(
-        f"The archive {path} is refused: {member.name!r} is {what}, which the published archive "
-        f"does not contain. {HELP}"
-    )
+def _refuse(member: tarfile.TarInfo, what: str) -> None:
+    raise _Hostile(f"{member.name[:200]!r}, {what}")
 
 
 def digest(files: dict[str, bytes]) -> str:

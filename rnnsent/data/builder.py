@@ -5,29 +5,31 @@ made with. Works without TensorFlow. Each split is stored in the order of Keras'
 """
 
 import contextlib
-import fcntl
 import functools
 import io
-import json
 import os
 import pathlib
 import shutil
-import sys
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from rnnsent import locks
 from rnnsent.console import bar
 from rnnsent.data import archive as archives
+from rnnsent.data import network
 from rnnsent.data import vocabulary as vocabularies
-from rnnsent.data.network import DownloadError
+from rnnsent.data.seal import Seal, file_digest
 from rnnsent.data.vocabulary import Vocabulary, tokenise
 from rnnsent.errors import UserError
 
 VOCABULARY_FILE = "vocabulary.json"
+ARCHIVES_FILE = "archives.sha256"
 CONFIGS = ("published", "counted")
 
 
@@ -38,6 +40,14 @@ class _Info(tfds.core.DatasetInfo):
         pass
 
 
+class _Words(msgspec.Struct, frozen=True):
+    """``vocabulary.json``: what the ids mean, and which reviews they are (``archive.digest``)."""
+
+    origin: str
+    digest: str
+    words: tuple[str, ...]
+
+
 class RnnsentImdb(tfds.core.GeneratorBasedBuilder):
     """25,000 / 25,000 labelled and 50,000 unlabelled reviews.
 
@@ -46,7 +56,8 @@ class RnnsentImdb(tfds.core.GeneratorBasedBuilder):
     must hold.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.1.0": "Every split has a digest."}
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name) for name in CONFIGS]
 
     def __init__(
@@ -77,13 +88,16 @@ class RnnsentImdb(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        path = self._archive or _download(dl_manager)
+        path = self._archive or _downloaded(pathlib.Path(self._data_dir_root) / "downloads")
         with bar("Reading the IMDB archive", _size(path)) as advance:
             files = archives.read(path, advance)
         archives.verify(files, path, self._content)
         names = archives.order(files)
         vocabulary = self._vocabulary or _count(files, names["train"])
-        write_vocabulary(pathlib.Path(self.data_dir), vocabulary, self._content.digest)
+        folder = pathlib.Path(self.data_dir)
+        words = _Words(vocabulary.origin, self._content.digest, vocabulary.words)
+        (folder / VOCABULARY_FILE).write_bytes(msgspec.json.encode(words))
+        (folder / ARCHIVES_FILE).write_text(file_digest(path) + "\n")
         return {
             split: self._generate_examples(split, names[split], files, vocabulary)
             for split in names
@@ -92,25 +106,33 @@ class RnnsentImdb(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, split: str, names: list[str], files: dict[str, bytes], vocabulary: Vocabulary
     ) -> Iterator[tuple[int, dict[str, Any]]]:
+        folder = pathlib.Path(self.data_dir)
+        seal = _seal(folder, split)
         with bar(f"Writing {split} reviews", len(names)) as advance:
             for row, name in enumerate(names):
                 text = files[name].decode("utf-8", errors="replace")  # the digest skips unlabelled
                 ids = np.array(vocabulary.encode(text), np.int32)
                 label = archives.label(name)
+                seal.add(ids, label, name)
                 yield row, {"label": label, "name": name, "text": text, "ids": ids}
                 advance(1)
+        (folder / f"{split}.sha256").write_text(seal.text + "\n")
 
 
-def _download(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
-    """The published archive, its checksum verified by TFDS; drawn only on a terminal."""
-    try:
-        with _tfds_bars(sys.stderr.isatty()):
-            return pathlib.Path(dl_manager.download(archives.URL))
-    except Exception as error:  # requests', urllib3's and TFDS's have nothing else in common
-        raise DownloadError(
-            f"Downloading {archives.URL} failed: {error}. Try again, or give a copy of the archive "
-            "with --archive or RNNSENT_IMDB_ARCHIVE."
-        ) from error
+def _seal(folder: pathlib.Path, split: str) -> Seal:
+    """The seal of a split whose vocabulary lies in the folder."""
+    return Seal((folder / VOCABULARY_FILE).read_bytes(), split)
+
+
+def _downloaded(folder: pathlib.Path) -> pathlib.Path:
+    """The published archive, verified; one that was downloaded before is used."""
+    path = folder / pathlib.PurePosixPath(archives.URL).name
+    if path.is_file() and file_digest(path) == archives.URL_SHA256:
+        return path
+    with bar("Downloading the IMDB archive", archives.URL_BYTES) as advance:
+        expected = archives.URL_BYTES, archives.URL_SHA256
+        network.download(archives.URL, path, *expected, advance=advance)
+    return path
 
 
 @contextlib.contextmanager
@@ -133,25 +155,38 @@ def _count(files: dict[str, bytes], names: list[str]) -> Vocabulary:
     return vocabularies.count(words, f"counted from {len(names):,} training reviews")
 
 
-def write_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, digest: str) -> None:
-    """Keeps beside the records what their ids mean and which reviews they are."""
-    content = {"origin": vocabulary.origin, "digest": digest, "words": vocabulary.words}
-    (folder / VOCABULARY_FILE).write_text(json.dumps(content), encoding="utf-8")
-
-
 def read_vocabulary(builder: RnnsentImdb) -> tuple[Vocabulary, str]:
-    """The vocabulary and the content digest of a prepared dataset."""
+    """The vocabulary and the content digest of a prepared dataset; ``read`` verifies both."""
     try:
-        text = (pathlib.Path(builder.data_dir) / VOCABULARY_FILE).read_text(encoding="utf-8")
-        content = json.loads(text)
-        return Vocabulary(tuple(content["words"]), content["origin"]), content["digest"]
-    except (OSError, ValueError, KeyError) as error:
+        content = (pathlib.Path(builder.data_dir) / VOCABULARY_FILE).read_bytes()
+        held = msgspec.json.decode(content, type=_Words)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(builder.data_dir, error) from error
+    return Vocabulary(held.words, held.origin), held.digest
+
+
+def check_archive(
+    builder: RnnsentImdb, path: pathlib.Path, content: archives.Content = archives.PUBLISHED
+) -> None:
+    """Raises ``UserError`` unless an archive holds the reviews that are prepared.
+
+    What was prepared from it or checked before is known by a digest of the archive itself, which
+    takes a hundredth of the time.
+    """
+    own, place = file_digest(path), pathlib.Path(builder.data_dir) / ARCHIVES_FILE
+    if place.is_file() and own in place.read_text(errors="replace").split():
+        return
+    with bar("Checking the IMDB archive", _size(path)) as advance:
+        files = archives.read(path, advance)
+    archives.verify(files, path, content)
+    with contextlib.suppress(OSError), place.open("a") as known:
+        known.write(own + "\n")
 
 
 def _damaged(folder: str | os.PathLike, error: Exception) -> UserError:
+    reason = textwrap.shorten(str(error), 200, placeholder="…")  # the libraries' have many lines
     return UserError(
-        f"The prepared reviews in {os.fspath(folder)} are damaged ({error}). "
+        f"The prepared reviews in {os.fspath(folder)} are damaged ({reason}). "
         "Delete that folder; the next start prepares it again."
     )
 
@@ -192,7 +227,9 @@ def prepare(
     folder = pathlib.Path(builder.data_dir)
     config = tfds.download.DownloadConfig(try_download_gcs=False, force_checksums_validation=True)
     try:
-        with _alone(folder.parent):
+        place = folder.parents[1]
+        place.mkdir(parents=True, exist_ok=True)
+        with locks.alone(place, wait="Another process prepares the reviews; waiting."):
             if not _is_complete(make()):  # unless the process waited for has done it
                 for dead in folder.parent.glob(f"incomplete.*_{folder.name}"):
                     shutil.rmtree(dead)
@@ -206,37 +243,25 @@ def prepare(
     return make()
 
 
-@contextlib.contextmanager
-def _alone(folder: pathlib.Path) -> Iterator[None]:
-    """Holds a lock on ``folder``, made if need be; the system frees it when a process dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another process prepares the reviews; waiting for it.", file=sys.stderr)
-            fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
-
-
 def read(builder: RnnsentImdb, split: str) -> dict[str, list]:
     """Columns "ids" (int32 arrays), "label" and "name" of one split, in its order.
 
     The records are ``tf.train.Example`` messages. Parsing only these columns of them takes a third
-    of the time that TFDS takes to decode whole rows.
+    of the time that TFDS takes to decode whole rows; to verify them, a twentieth.
 
-    Raises ``UserError`` if the prepared files are damaged.
+    Raises ``UserError`` if the prepared files are damaged, or not those of this split.
     """
+    folder = pathlib.Path(builder.data_dir)
     try:
         records = builder.as_data_source(split).data_source
         parsed = [_columns(record) for record in records.__getitems__(range(len(records)))]
+        seal = _seal(folder, split)
+        for row in parsed:
+            seal.add(*row)
+        if seal.text != (folder / f"{split}.sha256").read_text().strip():
+            raise ValueError(f"the {split} reviews are not as they were prepared")
     except Exception as error:  # array_record raises whatever it meets
-        raise _damaged(builder.data_dir, error) from error
-    if len(parsed) != builder.info.splits[split].num_examples:
-        raise _damaged(builder.data_dir, ValueError(f"{len(parsed):,} {split} reviews"))
+        raise _damaged(folder, error) from error
     return dict(zip(("ids", "label", "name"), map(list, zip(*parsed, strict=True)), strict=True))
 
 

@@ -14,6 +14,7 @@ from rnnsent.data.network import DownloadError, fetch, unreachable
 from rnnsent.data.reviews import Reviews, Split, check_validation, held_out_from, split
 from rnnsent.data.vocabulary import (
     PUBLISHED,
+    WORD_INDEX_BYTES,
     WORD_INDEX_MD5,
     WORD_INDEX_URL,
     Vocabulary,
@@ -76,6 +77,10 @@ def load(
     check_validation(validation)
     if source not in SOURCES:
         raise UserError(f"Source {source!r} is unknown. Choose one of {', '.join(SOURCES)}.")
+    if archive is not None and source in ("toy", "imdb-train"):
+        raise UserError(f"--archive is not read for {source} reviews; leave it out.")
+    if word_index is not None and source == "toy":
+        raise UserError("--word-index is not read for toy reviews; leave it out.")
     if source == "toy":
         return _described(_load_toy(encoding, validation), padding="mixed", truncating="none")
     files = _files(archive, word_index, data_dir)
@@ -185,16 +190,21 @@ def _validated(rows: int, first: int, kind: str, share: float) -> dict[str, Any]
 def _builder(files: _Files) -> RnnsentImdb:
     """The prepared dataset: as published, else counted, else prepared now.
 
+    An archive and an index that were named are checked even where they are no longer needed.
+
     Raises ``DownloadError`` if it needs a download that has no chance.
     """
     from rnnsent.data import builder as imdb
 
-    if published := imdb.prepared(files.data_dir, "published"):
-        return published
-    vocabulary = _local_vocabulary(files)
-    counted = imdb.prepared(files.data_dir, "counted")
-    if counted and vocabulary is None:
-        return counted
+    if files.word_index:
+        read_word_index(files.word_index)
+    published = imdb.prepared(files.data_dir, "published")
+    vocabulary = None if published else _local_vocabulary(files)
+    counted = None if published else imdb.prepared(files.data_dir, "counted")
+    if found := published or (counted if vocabulary is None else None):
+        if files.archive:
+            imdb.check_archive(found, files.archive)
+        return found
     if files.archive is None and (reason := unreachable(archives.URL)):
         if counted and files.word_index is None:
             return counted
@@ -217,11 +227,13 @@ def _local_vocabulary(files: _Files) -> Vocabulary | None:
 def _fetched_vocabulary(files: _Files) -> Vocabulary | None:
     """The published vocabulary, downloaded; None if that does not work within seconds."""
     path = files.fetched_word_index
-    return read_word_index(path) if fetch(WORD_INDEX_URL, path, WORD_INDEX_MD5) else None
+    fetched = fetch(WORD_INDEX_URL, path, WORD_INDEX_MD5, WORD_INDEX_BYTES)
+    return read_word_index(path) if fetched else None
 
 
 def _load_wheel(files: _Files, encoding: Encoding, validation: float) -> Reviews:
     """The wheel's reviews; a vocabulary, if it must be counted, sees the training part only."""
+    vocabulary = _local_vocabulary(files)
     texts, label_N = wheel.read()
     train_N, test_N = wheel.rows(label_N)
     titles = {
@@ -233,7 +245,7 @@ def _load_wheel(files: _Files, encoding: Encoding, validation: float) -> Reviews
         train_N, test_N = train_N[:first], train_N[first:]
         titles = _validated(rows, first, "IMDB", validation)
     words = {row: tokenise(texts[row]) for row in (*train_N, *test_N)}
-    vocabulary = _local_vocabulary(files) or _fetched_vocabulary(files)
+    vocabulary = vocabulary or _fetched_vocabulary(files)
     if vocabulary is None:
         origin = f"counted from {len(train_N):,} training reviews"
         vocabulary = count((words[row] for row in train_N), origin)

@@ -20,6 +20,7 @@ from rnnsent.errors import UserError
 PAD, START, OOV = 0, 1, 2
 INDEX_FROM = 3  # the word of rank r has id r + 3; ranks begin at 1
 WORD_INDEX_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/imdb_word_index.json"
+WORD_INDEX_BYTES = 1_641_221
 WORD_INDEX_MD5 = "bfafd718b763782e994055a2d397834f"
 PUBLISHED = "published word index"
 
@@ -81,7 +82,8 @@ def read_word_index(path: str | pathlib.Path, md5: str = WORD_INDEX_MD5) -> Voca
     """
     path = pathlib.Path(path)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(WORD_INDEX_BYTES + 1)  # of a larger one no more than tells it apart
     except OSError as error:
         raise UserError(
             f"Cannot read the word index {path}: {error.strerror}. Expected Keras's published "

@@ -28,7 +28,7 @@ def find(name: str) -> Recipe:
         fields = msgspec.toml.decode(path.read_bytes())
     except OSError as error:
         raise UserError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"The recipe {path} is no valid TOML: {error}.") from error
     if "name" in fields:
         raise UserError(f"{path}: name is {fields['name']!r}; a recipe is named by its file.")

@@ -6,6 +6,7 @@ A file that is missing, damaged or of another version is one line to the user.
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,15 +17,21 @@ from rnnsent.errors import UserError
 FORMAT = 2
 """Of a run folder; earlier ones had no number."""
 
+PARTIAL = ".partial"
+"""What the name of a file ends in that is being written."""
+
 Kind = TypeVar("Kind")
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes all of a JSON file or nothing of it; a number that is not finite becomes null."""
-    partial = path.with_suffix(path.suffix + ".partial")
+    partial = path.with_suffix(path.suffix + PARTIAL)
     text = msgspec.json.format(msgspec.json.encode(content, enc_hook=_plain), indent=2)
-    partial.write_bytes(text + b"\n")
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(text + b"\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def append_line(path: pathlib.Path, item: Any) -> None:
@@ -41,14 +48,36 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def unreadable(path: pathlib.Path, reason: object) -> UserError:
+    """What to raise of a file that is not as this program leaves it."""
+    return UserError(f"{path} cannot be read ({_line(reason)}). Give the folder of a finished run.")
+
+
+def damaged(path: pathlib.Path, reason: object) -> UserError:
+    """What to raise of a file in the folder of a training, which can be trained again."""
+    return UserError(
+        f"The training in {path.parent} is damaged ({path.name}: {_line(reason)}). Delete that "
+        "folder; it is trained again when the run goes on."
+    )
+
+
+def _line(reason: object) -> str:
+    return " ".join(str(reason).split())  # a field in it may have any name
+
+
 def read_json(
-    path: pathlib.Path, kind: type[Kind], *, anew: str = "Train anew, without --run."
+    path: pathlib.Path,
+    kind: type[Kind],
+    failed: Callable[[pathlib.Path, object], UserError] = unreadable,
+    *,
+    anew: str = "Train anew, without --run.",
 ) -> Kind:
     """The content of a file of a run folder.
 
     Args:
       path: of the file.
-      kind: what it holds.
+      kind: what it must hold.
+      failed: what is raised where it does not.
       anew: what to do where it is of another version.
 
     Raises:
@@ -59,9 +88,8 @@ def read_json(
         if "format" in getattr(kind, "__struct_fields__", ()):
             _check_format(path, content, anew)
         return msgspec.json.decode(content, type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise unreadable(path, reason) from error
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise failed(path, getattr(error, "strerror", None) or error) from error
 
 
 def read_lines(path: pathlib.Path, kind: type[Kind]) -> list[Kind]:
@@ -77,9 +105,3 @@ def _check_format(path: pathlib.Path, content: bytes, anew: str) -> None:
         raise UserError(
             f"{path} is of {version} version of rnnsent, which this one does not read. {anew}"
         )
-
-
-def unreadable(path: pathlib.Path, reason: object) -> UserError:
-    """What to raise of a file that is not as this program leaves it."""
-    why = " ".join(str(reason).split())  # a field in it may have any name
-    return UserError(f"{path} cannot be read ({why}). Give the folder of a finished run.")

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rnnsent import locks
+from rnnsent import console, locks
 from rnnsent.data import Encoding, Reviews, Vocabulary
 from rnnsent.errors import UserError
 from rnnsent.runs import files
@@ -46,18 +46,24 @@ def check_place(out: pathlib.Path, run: pathlib.Path | None) -> None:
         raise UserError(f"{above} is no folder. Choose another one with {option}.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise UserError(f"{above} may not be written to. Choose another folder with {option}.")
-    if run is not None and run.exists() and not _empty(run):
+    if run is not None and run.exists() and not _just_begun(run):
         if not _holds_a_run(run):
             raise UserError(f"{run} is not empty and holds no run. Leave out --run to start anew.")
         files.read_json(run / "config.json", RunConfig)
 
 
-def _empty(folder: pathlib.Path) -> bool:
-    return all(path.name == locks.NAME for path in folder.iterdir())
+_FIRST = ("config.json", "provenance.json", "vocabulary.json")
+"""What is written into a new folder, in this order."""
+
+
+def _just_begun(folder: pathlib.Path) -> bool:
+    """Whether it is empty, or was left while its first files were written."""
+    own = {locks.NAME, _FIRST[0], *(f"{name}{files.PARTIAL}" for name in _FIRST)}
+    return all(path.name in own and path.is_file() for path in folder.iterdir())
 
 
 def _holds_a_run(folder: pathlib.Path) -> bool:
-    return all((folder / name).is_file() for name in ("config.json", "provenance.json"))
+    return all((folder / name).is_file() for name in _FIRST[:2])
 
 
 @contextlib.contextmanager
@@ -71,7 +77,7 @@ def open_folder(
     """The folder ``run``, or a new one under ``out``, ready for trainings on these reviews.
 
     Configuration, provenance and vocabulary are written into it. Inside of the context no other
-    process opens it.
+    process opens it, and what the system refuses to write is a ``UserError``.
 
     Raises:
       UserError: if it cannot be written to, holds a run on other data, or is another process's.
@@ -89,17 +95,20 @@ def open_folder(
             files.write_json(folder / "config.json", config)
             files.write_json(folder / "provenance.json", provenance)
             save_vocabulary(folder, reviews.vocabulary, reviews.encoding)
-        yield folder
+            yield folder
 
 
 @contextlib.contextmanager
 def _writing_to(folder: pathlib.Path) -> Iterator[None]:
-    """Makes a ``UserError`` of what the system refuses to write."""
+    """Makes a ``UserError`` of what the system refuses to write, at any time."""
     try:
         yield
     except OSError as error:
+        if console.output_fails():  # which is in no folder
+            raise
         raise UserError(
-            f"Cannot write to {folder}: {error.strerror}. Choose another folder."
+            f"Cannot write to {folder}: {error.strerror or error}. Make room, or choose another "
+            "folder; what is finished in it is kept."
         ) from error
 
 
@@ -118,7 +127,9 @@ def data_of(folder: pathlib.Path) -> dict[str, Any]:
 
 def origins(folders: Sequence[pathlib.Path]) -> list[str]:
     """Where finished trainings were made: each revision and machine once, as one line of text."""
-    found = [files.read_json(folder / "provenance.json", Provenance) for folder in folders]
+    found = [
+        files.read_json(folder / "provenance.json", Provenance, files.damaged) for folder in folders
+    ]
     texts = [f"revision {one.git or 'unknown'} on {one.device.name}" for one in found]
     return list(dict.fromkeys(texts))
 

@@ -3,8 +3,9 @@
 import dataclasses
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
 from rnnsent.runs import files, records
-from rnnsent.runs.records import Config, Epoch, Result, RunConfig
+from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
@@ -163,29 +164,66 @@ def check_named(found: Sequence[Training], cells: Collection[str]) -> None:
 
 def read(folder: pathlib.Path) -> Training:
     """What a finished training's folder says of it, without its arrays."""
-    config = files.read_json(folder / "config.json", Config)
-    return Training(folder, config, files.read_json(folder / "result.json", Result))
+    config = files.read_json(folder / "config.json", Config, files.damaged)
+    result = files.read_json(folder / "result.json", Result, files.damaged)
+    if not folder.name == f"seed-{config.seed}" == f"seed-{result.seed}":
+        raise files.damaged(folder / "result.json", f"it is of seed {result.seed}")
+    if config.rows != result.data.train:
+        raise files.damaged(folder / "result.json", "it is of other training reviews")
+    return Training(folder, config, result)
+
+
+_UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, MemoryError)
+_DAMAGE = (OSError, ValueError, KeyError, RecursionError, *_UNPACKING)
 
 
 def load(folder: pathlib.Path) -> Trained:
     """A finished training whole; ``UserError`` where it is damaged."""
     one = read(folder)
     epochs = one.diverged or one.result.epochs
+    path = folder / METRICS
     try:
-        history = files.read_lines(folder / METRICS, Epoch)
+        history = files.read_lines(path, Epoch)
         if len(history) != epochs:
-            raise ValueError(f"{METRICS} has {len(history)} epochs, not {epochs}")
+            raise ValueError(f"{len(history)} epochs, not {epochs}")
         if one.diverged:
             return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
-        # NumPy leaves a file that it opened itself open where it is damaged.
-        with (folder / "predictions.npz").open("rb") as file, np.load(file) as arrays:
-            logits = [arrays[f"{name}_logits_N"] for name in ("train", "test")]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"The training in {folder} is damaged ({error}). Delete that folder; it is trained "
-            "again when the run goes on."
-        ) from error
+        path = folder / "predictions.npz"
+        with path.open("rb") as file:  # NumPy leaves one open that it opened itself
+            logits = _logits(file, one.result.data)
+    except _DAMAGE as error:
+        raise files.damaged(path, getattr(error, "strerror", None) or error) from error
     return Trained(folder, one.config, one.result, history, *logits)
+
+
+def _logits(file: BinaryIO, data: Data) -> list[np.ndarray]:
+    """The logits of the training and of the test reviews, of which there are so many."""
+    with zipfile.ZipFile(file) as packed:
+        large = [one.filename for one in packed.infolist() if one.file_size > _MOST_BYTES]
+    if large:
+        raise ValueError(f"{large[0]} is too large")
+    found = []
+    with np.load(file) as arrays:
+        for name, rows in (("train", data.train), ("test", data.test)):
+            logits_N = arrays[f"{name}_logits_N"]
+            if logits_N.shape != (rows,) or logits_N.dtype.kind != "f":
+                raise ValueError(f"{logits_N.dtype}{list(logits_N.shape)}, not float32[{rows}]")
+            if not np.isfinite(logits_N).all():
+                raise ValueError("a logit is no number")
+            found.append(logits_N)
+    return found
+
+
+_MOST_BYTES = 2**26
+"""Of the logits of a split; those of the 25,000 reviews have 100,000."""
+
+
+def check(folder: pathlib.Path) -> None:
+    """Raises ``UserError`` unless every file of a finished training is as it was left."""
+    one = load(folder)
+    files.read_json(folder / "provenance.json", Provenance, files.damaged)
+    if not one.diverged:
+        checkpoints.check(folder / "checkpoint")
 
 
 def restore(
@@ -206,9 +244,9 @@ def restore(
         raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
     config, recipe = training.config, training.recipe
     check_trusted(recipe.cell, cells, str(training.folder))
-    if recipes.digest(recipe) != config.digest:
-        console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
     state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
+    if recipes.digest(recipe) != config.digest:
+        console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     return model, training.seed, optimizers.averaged(state)

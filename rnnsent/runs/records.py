@@ -8,11 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from rnnsent.data import Encoding
+from rnnsent.data.encoding import MOST_WORDS
 from rnnsent.recipes import Recipe
 from rnnsent.runs import files
 from rnnsent.runs.files import FORMAT
 
 Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+NonNegative = Annotated[float, Meta(ge=0)]
 
 
 class RunConfig(msgspec.Struct, frozen=True):
@@ -43,7 +46,7 @@ class Config(msgspec.Struct, frozen=True):
     digest: str
     seed: Annotated[int, Meta(ge=0)]
     rows: Positive
-    vocab_size: Positive
+    vocab_size: Annotated[int, Meta(ge=1, le=MOST_WORDS)]
     implementation: str
     format: int = FORMAT
 
@@ -51,10 +54,10 @@ class Config(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True):
     """A model on both splits with dropout off: shares of reviews, and mean losses in nats."""
 
-    train_accuracy: float
-    test_accuracy: float
-    train_loss: float
-    test_loss: float
+    train_accuracy: Share
+    test_accuracy: Share
+    train_loss: NonNegative
+    test_loss: NonNegative
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -106,8 +109,8 @@ class Result(msgspec.Struct, frozen=True):
     data: Data
     fits: tuple[Measured, ...]
     diverged: Positive | None
-    epoch_seconds: tuple[float, ...]
-    training_seconds: float
+    epoch_seconds: Annotated[tuple[NonNegative, ...], Meta(min_length=1)]
+    training_seconds: NonNegative
     together: Positive = 1
 
     def __post_init__(self) -> None:
@@ -135,9 +138,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
     epoch: Positive
     loss: float | None
-    accuracy: float
-    seconds: float
-    reviews_per_second: float
+    accuracy: Share
+    seconds: NonNegative
+    reviews_per_second: NonNegative
 
 
 class Words(msgspec.Struct, frozen=True):

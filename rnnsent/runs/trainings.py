@@ -96,7 +96,8 @@ def check(
     """Raises ``UserError`` if some of these recipes cannot be trained, before any of them is.
 
     What the folder holds of a recipe must be of the same recipe; a cell that is still to be
-    trained must keep its contract. No data is needed, and nothing is written.
+    trained must keep its contract, and what is trained already must be whole. No data is needed,
+    and nothing is written.
 
     Args:
       run: the folder, if there is one yet.
@@ -107,7 +108,11 @@ def check(
     for recipe in chosen:
         if run:
             check_same(run, recipe)
-        if run is None or pending(run, recipe, seeds):
+        missing = pending(run, recipe, seeds) if run else seeds
+        for seed in seeds:
+            if run and seed not in missing:
+                reading.check(seed_folder(run, recipe.folder, seed))
+        if missing:
             contract.check(recipe.classifier(num_words))
             recipe.work()
 
@@ -121,7 +126,7 @@ def check_same(run: pathlib.Path, recipe: Recipe) -> None:
     digest = recipes.digest(recipe)
     for seed in reading.seeds(run, recipe.folder):
         folder = seed_folder(run, recipe.folder, seed)
-        held = files.read_json(folder / "config.json", Config)
+        held = files.read_json(folder / "config.json", Config, files.damaged)
         if held.digest != digest or held.recipe.fields() != recipe.fields():
             raise UserError(
                 f"{folder} holds a training with {_difference(held.recipe, recipe)}. Rename the "

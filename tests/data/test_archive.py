@@ -37,7 +37,7 @@ def test_other_content_is_refused(files, content, tmp_path):
 @pytest.mark.parametrize("name", ["aclImdb/../../x", "/etc/x", "../x", "aclImdb/train/pos/../x"])
 def test_paths_out_of_the_archive_are_refused(write_tar, make_member, tmp_path, name):
     path = write_tar(tmp_path / "hostile.gz", make_member(name))
-    with pytest.raises(UserError, match=f"refused: '{name}' is a path that leads out"):
+    with pytest.raises(UserError, match=f"refused: it holds '{name}', a path that leads out"):
         archive.read(path)
     assert [p.name for p in tmp_path.iterdir()] == ["hostile.gz"]
 
@@ -47,7 +47,7 @@ def test_paths_out_of_the_archive_are_refused(write_tar, make_member, tmp_path, 
 )
 def test_links_and_devices_are_refused(write_tar, make_member, tmp_path, kind):
     bad = make_member("aclImdb/train/pos/99_9.txt", b"", type=kind, linkname="/etc/passwd")
-    with pytest.raises(UserError, match="is a link or a device"):
+    with pytest.raises(UserError, match="99_9.txt', a link or a device"):
         archive.read(write_tar(tmp_path / "hostile.xz", bad))
 
 
@@ -55,6 +55,98 @@ def test_a_review_of_absurd_size_is_refused(write_tar, make_member, tmp_path):
     bad = make_member("aclImdb/train/pos/99_9.txt", b"\0" * (archive.MAX_REVIEW_BYTES + 1))
     with pytest.raises(UserError, match="a review of 1,048,577 bytes"):
         archive.read(write_tar(tmp_path / "bomb.xz", bad))
+
+
+def extension(kind: bytes, size: int) -> bytes:
+    """The header of a long name or a PAX header that says how long it is."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+class Endless:
+    """A file of zeros after what it begins with; fails where more is read than was to be."""
+
+    def __init__(self, start: bytes, most: int):
+        self.start, self.left = start, most
+
+    def read(self, size: int) -> bytes:
+        self.left -= size
+        assert self.left > 0, "more was read than the limit"
+        block, self.start = self.start[:size], self.start[size:]
+        return block + bytes(size - len(block))
+
+    def seek(self, place: int) -> None:
+        assert place == 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g", b"X"])
+def test_a_header_that_would_fill_the_memory_is_not_read(monkeypatch, tmp_path, kind):
+    file = Endless(extension(kind, 3 * 2**30), 2**20)
+    monkeypatch.setattr(archive.pathlib.Path, "open", lambda *_: file)
+    monkeypatch.setattr(archive, "_refuse_zstd", lambda *_: None)
+    with pytest.raises(UserError, match="it holds a header of 3,221,225,472 bytes"):
+        archive.read(tmp_path)
+
+
+def sparse(version: str) -> dict[str, str]:
+    """What a PAX header says of a sparse file, in each of the three ways it can."""
+    ways = {
+        "0.0": {"GNU.sparse.size": "9", "GNU.sparse.offset": "0", "GNU.sparse.numbytes": "1"},
+        "0.1": {"GNU.sparse.map": "0,1"},
+        "1.0": {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
+    }
+    return ways[version]
+
+
+@pytest.mark.parametrize("version", ["0.0", "0.1", "1.0", "old"])
+def test_sparse_files_whose_maps_could_fill_the_memory_are_refused(
+    write_tar, make_member, tmp_path, version
+):
+    kind = {"type": b"S"} if version == "old" else {"pax_headers": sparse(version)}
+    bad = make_member("aclImdb/x", b"0\n".ljust(512, b"\0"), **kind)
+    with pytest.raises(UserError, match="it holds a sparse file"):
+        archive.read(write_tar(tmp_path / "sparse.tar", bad))
+
+
+@pytest.mark.parametrize(
+    "limit, value, what",
+    [
+        ("MAX_MEMBERS", 43, "more than 43 members"),
+        ("MAX_BYTES", 9_999, "more than 9,999 bytes"),
+        ("MAX_KEPT_BYTES", 999, "more than 999 bytes of reviews"),
+    ],
+)
+def test_many_small_members_are_too_much_together(
+    tiny_archive, tmp_path, monkeypatch, limit, value, what
+):
+    archive.read(tiny_archive)
+    monkeypatch.setattr(archive, limit, value)
+    with pytest.raises(UserError, match=f"it holds {what}, which the published one does not"):
+        archive.read(tiny_archive)
+
+
+def test_headers_upon_headers_are_one_line(tmp_path):
+    block = extension(b"L", 2) + b"x".ljust(512, b"\0")
+    (tmp_path / "deep.tar").write_bytes(block * 3000)
+    with pytest.raises(UserError, match="takes more memory than there is"):
+        archive.read(tmp_path / "deep.tar")
+
+
+def test_members_that_were_seen_are_not_kept(tiny_archive, monkeypatch):
+    seen = []
+    refuse = archive._refuse_hostile
+    monkeypatch.setattr(archive, "_refuse_hostile", lambda member: seen.append(refuse(member)))
+    with tarfile.open(tiny_archive, "r|*") as tar:
+        for _ in archive._reviews(tar):
+            assert not tar.members
+    assert len(seen) == 44
 
 
 @pytest.mark.parametrize("suffix", ["tar", "gz", "bz2", "xz"])

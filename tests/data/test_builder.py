@@ -1,5 +1,9 @@
+import errno
+import fcntl
+import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -8,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from rnnsent.data import archive
+from rnnsent import locks
+from rnnsent.data import archive, seal
 from rnnsent.data import builder as imdb
 from rnnsent.data.vocabulary import Vocabulary
 from rnnsent.errors import UserError
@@ -79,16 +84,17 @@ builder.prepare({str(tmp_path)!r}, pathlib.Path({str(tiny_archive)!r}), None, co
     assert imdb.prepared(tmp_path, "counted") is None
     builder = imdb.prepare(tmp_path, tiny_archive, None, content)
     assert len(imdb.read(builder, "train")["ids"]) == 20
-    assert folders(tmp_path) == ["1.0.0"]
+    assert folders(tmp_path) == ["1.1.0"]
 
 
 def test_two_processes_prepare_one_after_the_other(tiny_archive, tmp_path, content, capfd):
-    place = pathlib.Path(imdb.RnnsentImdb(data_dir=tmp_path, config="counted").data_dir).parent
+    place = tmp_path / "rnnsent_imdb"
+    place.mkdir()
     with ThreadPoolExecutor(1) as pool:
-        with imdb._alone(place):
+        with locks.alone(place):
             second = pool.submit(imdb.prepare, tmp_path, tiny_archive, None, content)
             deadline = time.monotonic() + 30
-            while "waiting for it" not in capfd.readouterr().err and time.monotonic() < deadline:
+            while "waiting" not in capfd.readouterr().err and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert not second.done() and folders(tmp_path) == []
         assert second.result().is_prepared()
@@ -129,7 +135,99 @@ def test_preparing_writes_nothing_where_no_one_looks(tiny_archive, tmp_path, con
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_published_checksum_is_registered():
-    info = imdb.RnnsentImdb.url_infos[archive.URL]
-    assert info.size == 84125825
-    assert info.checksum == "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+def columns(path: pathlib.Path) -> list[tuple]:
+    """What a seal takes in of a split, with TFDS's own reader."""
+    rows = imdb.RnnsentImdb(data_dir=path, config="counted").as_data_source("train")
+    return [(row["ids"], int(row["label"]), row["name"].decode()) for row in rows]
+
+
+def test_a_split_has_a_digest_of_its_rows_and_their_vocabulary(tiny_archive, tmp_path, content):
+    folder = pathlib.Path(imdb.prepare(tmp_path, tiny_archive, None, content).data_dir)
+    rows, vocabulary = columns(tmp_path), (folder / imdb.VOCABULARY_FILE).read_bytes()
+    ids, label, name = rows[3]
+    assert label == 0 and ids[1] != 9
+    changed = [
+        ("train", vocabulary, rows),
+        ("test", vocabulary, rows),
+        ("train", vocabulary + b" ", rows),
+        ("train", vocabulary, rows[::-1]),
+        ("train", vocabulary, rows[:-1]),
+        *(
+            ("train", vocabulary, [*rows[:3], row, *rows[4:]])
+            for row in (
+                (np.where(np.arange(len(ids)) == 1, 9, ids), label, name),
+                (ids, 1, name),
+                (ids, label, f"{name}x"),
+            )
+        ),
+    ]
+    texts = []
+    for split, words, those in changed:
+        sealed = seal.Seal(words, split)
+        for row in those:
+            sealed.add(*row)
+        texts.append(sealed.text)
+    assert len(set(texts)) == len(texts)
+    assert texts[0] == (folder / "train.sha256").read_text().strip()
+
+
+def exchanged(folder: pathlib.Path) -> None:
+    """Its test reviews in place of the training reviews, digests and all."""
+    (train,), (test,) = (folder.glob(f"*-{name}.array_record*") for name in ("train", "test"))
+    shutil.copy(test, train)
+    shutil.copy(folder / "test.sha256", folder / "train.sha256")
+
+
+def reversed_words(folder: pathlib.Path) -> None:
+    path = folder / imdb.VOCABULARY_FILE
+    held = json.loads(path.read_text())
+    path.write_text(json.dumps(held | {"words": held["words"][::-1]}))
+
+
+def without_digest(folder: pathlib.Path) -> None:
+    (folder / "train.sha256").unlink()
+
+
+@pytest.mark.parametrize("damage", [exchanged, reversed_words, without_digest])
+def test_exchanged_parts_are_refused_in_one_line(tiny_archive, tmp_path, content, damage):
+    builder = imdb.prepare(tmp_path, tiny_archive, None, content)
+    imdb.read(builder, "train")
+    damage(pathlib.Path(builder.data_dir))
+    with pytest.raises(UserError, match="are damaged .*Delete that folder") as error:
+        imdb.read(imdb.prepared(tmp_path, "counted"), "train")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("words", ["[]", '{"words": null}', "[" * 100_000, '{"words": "abc"}'])
+def test_a_vocabulary_of_another_kind_is_refused(tiny_archive, tmp_path, content, words):
+    builder = imdb.prepare(tmp_path, tiny_archive, None, content)
+    (pathlib.Path(builder.data_dir) / imdb.VOCABULARY_FILE).write_text(words)
+    with pytest.raises(UserError, match="are damaged"):
+        imdb.read_vocabulary(builder)
+
+
+def test_an_archive_is_checked_though_its_reviews_are_prepared(
+    tiny_archive, write_tar, make_member, tmp_path, content, monkeypatch
+):
+    builder = imdb.prepare(tmp_path / "d", tiny_archive, None, content)
+    other = write_tar(tmp_path / "other.xz", make_member("aclImdb/more"))
+    bad = write_tar(tmp_path / "bad.xz", reviews={})
+    read, seen = archive.read, []
+    monkeypatch.setattr(archive, "read", lambda *args: seen.append(args[0]) or read(*args))
+    for path in (tiny_archive, other, other):
+        imdb.check_archive(builder, path, content)
+    assert seen == [other]  # once: it is known then
+    with pytest.raises(UserError, match=f"{bad} is incomplete or holds other reviews"):
+        imdb.check_archive(builder, bad, content)
+
+
+def test_where_nothing_can_be_locked_a_line_says_so_and_it_goes_on(
+    tiny_archive, tmp_path, content, monkeypatch, capfd
+):
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert imdb.prepare(tmp_path, tiny_archive, None, content).is_prepared()
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and "No locks available" in said

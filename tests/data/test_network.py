@@ -1,15 +1,18 @@
 import functools
 import hashlib
 import http.server
+import io
+import shutil
 import socket
 import threading
 import time
+import urllib.request
 
 import pytest
-import tensorflow_datasets as tfds
 
 from rnnsent.data import archive, network
 from rnnsent.data import builder as imdb
+from rnnsent.data.vocabulary import WORD_INDEX_URL
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -61,45 +64,72 @@ def test_reachable_and_missing_files_differ(server, tmp_path):
 def test_a_fetched_file_appears_whole_or_not_at_all(server, tmp_path):
     (tmp_path / "www/file").write_text("content")
     target = tmp_path / "deep/down/file"
-    assert not network.fetch(f"{server}/file", target, "0" * 32)
-    assert not network.fetch(f"{server}/other", target, "0" * 32)
-    assert not target.parent.exists()
-    assert network.fetch(f"{server}/file", target, hashlib.md5(b"content").hexdigest())
+    md5 = hashlib.md5(b"content").hexdigest()
+    for url, digest, size in (
+        (f"{server}/file", "0" * 32, 7),
+        (f"{server}/other", md5, 7),
+        (f"{server}/file", md5, 6),  # as long as it would have to be, it is another one
+        (f"{server}/file", md5, 8),
+    ):
+        assert not network.fetch(url, target, digest, size)
+        assert not target.parent.exists() or not list(target.parent.iterdir())
+    assert network.fetch(f"{server}/file", target, md5, 7)
     assert target.read_text() == "content" and len(list(target.parent.iterdir())) == 1
 
 
-def serve_archive(monkeypatch, server, path, checksum):
-    url = f"{server}/aclImdb_v1.tar.gz"
-    info = tfds.download.checksums.UrlInfo(path.stat().st_size, checksum, path.name)
-    monkeypatch.setattr(archive, "URL", url)
-    monkeypatch.setattr(imdb.RnnsentImdb, "url_infos", {url: info})
+def test_of_a_longer_file_no_more_is_read_than_tells_it_apart(monkeypatch, tmp_path):
+    class Endless(io.BytesIO):
+        def read(self, size=-1):
+            assert 0 <= size <= network.BLOCK_BYTES
+            came.append(size)
+            return bytes(size)
+
+    came = []
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: Endless())
+    size = 3 * network.BLOCK_BYTES
+    with pytest.raises(network.DownloadError, match="another file came than the one of 786,432"):
+        network.download("https://x.example/y", tmp_path / "y", size, "0" * 64)
+    assert sum(came) == size + 1 and not list(tmp_path.iterdir())
 
 
-def test_tfds_downloads_and_verifies_the_archive(
-    monkeypatch, server, write_tar, tmp_path, content, capfd
-):
+def test_what_a_server_says_is_on_one_line(server, monkeypatch):
+    def says(*_, **__):
+        raise OSError("first\r\nsecond")
+
+    monkeypatch.setattr(urllib.request, "urlopen", says)
+    assert network.unreachable(f"{server}/x", 30) == "first second"
+
+
+@pytest.fixture
+def served(monkeypatch, server, write_tar, tmp_path):
+    """The tiny archive in place of the published one."""
     path = write_tar(tmp_path / "www/aclImdb_v1.tar.gz")
-    serve_archive(monkeypatch, server, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(archive, "URL", f"{server}/{path.name}")
+    monkeypatch.setattr(archive, "URL_BYTES", path.stat().st_size)
+    monkeypatch.setattr(archive, "URL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    return path
+
+
+def test_the_archive_is_downloaded_verified_and_kept(served, tmp_path, content, capfd):
     builder = imdb.prepare(tmp_path / "d", None, None, content)
     assert len(imdb.read(builder, "test")["ids"]) == 20
     assert capfd.readouterr() == ("", "")
+    served.unlink()
+    shutil.rmtree(builder.data_dir)
+    imdb.prepare(tmp_path / "d", None, None, content)
 
 
-def test_a_download_with_another_checksum_is_refused(
-    monkeypatch, server, write_tar, tmp_path, content
-):
-    path = write_tar(tmp_path / "www/aclImdb_v1.tar.gz")
-    serve_archive(monkeypatch, server, path, "0" * 64)
-    with pytest.raises(network.DownloadError, match="Downloading .* failed: Artifact .*wrong"):
+def test_an_archive_with_another_checksum_is_never_opened(served, monkeypatch, tmp_path, content):
+    def opened(*_):
+        raise AssertionError("it is not the one")
+
+    monkeypatch.setattr(archive, "read", opened)
+    monkeypatch.setattr(archive, "URL_SHA256", "0" * 64)
+    with pytest.raises(network.DownloadError, match="Downloading .* failed: another file came"):
         imdb.prepare(tmp_path / "d", None, None, content)
     assert imdb.prepared(tmp_path / "d", "counted") is None
+    assert not [path for path in (tmp_path / "d/downloads").iterdir() if path.is_file()]
 
 
-def test_a_download_without_a_checksum_is_refused(
-    monkeypatch, server, write_tar, tmp_path, content
-):
-    write_tar(tmp_path / "www/aclImdb_v1.tar.gz")
-    monkeypatch.setattr(archive, "URL", f"{server}/aclImdb_v1.tar.gz")
-    monkeypatch.setattr(imdb.RnnsentImdb, "url_infos", {})
-    with pytest.raises(network.DownloadError, match="Missing checksums"):
-        imdb.prepare(tmp_path / "d", None, None, content)
+def test_the_published_archive_comes_over_https():
+    assert archive.URL.startswith("https://") and WORD_INDEX_URL.startswith("https://")

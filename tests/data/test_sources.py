@@ -79,6 +79,34 @@ def test_a_given_archive_is_prepared_and_then_no_longer_needed(tiny_archive, tmp
 
 
 @pytest.mark.usefixtures("_tiny_is_published")
+def test_what_is_named_is_checked_though_the_reviews_are_prepared(
+    tiny_archive, tmp_path, index_file, monkeypatch
+):
+    files = {"archive": tiny_archive, "word_index": index_file, "data_dir": tmp_path / "d"}
+    given = load(**files)
+    assert load(**files).provenance == given.provenance
+    other = tmp_path / "other"
+    other.write_text("x")
+    with pytest.raises(UserError, match=f"archive {other} is truncated, damaged, or no tar"):
+        load(**files | {"archive": other})
+    with pytest.raises(UserError, match=f"word index {other} is not the published one"):
+        load(**files | {"word_index": other})
+    monkeypatch.setenv("RNNSENT_IMDB_ARCHIVE", str(other))
+    with pytest.raises(UserError, match=f"archive {other} is truncated, damaged, or no tar"):
+        load("auto", data_dir=tmp_path / "d")
+
+
+@pytest.mark.parametrize("source", ["toy", "imdb-train"])
+def test_what_would_not_be_read_is_refused(source, tiny_archive, index_file, monkeypatch):
+    with pytest.raises(UserError, match=f"--archive is not read for {source} reviews"):
+        load(source, archive=tiny_archive)
+    with pytest.raises(UserError, match="--word-index is not read for toy reviews"):
+        load("toy", word_index=index_file)
+    monkeypatch.setenv("RNNSENT_IMDB_ARCHIVE", str(tiny_archive))  # for those that read one
+    load("toy")
+
+
+@pytest.mark.usefixtures("_tiny_is_published")
 def test_the_environment_names_archive_index_and_folder(
     tiny_archive, tmp_path, index_file, monkeypatch
 ):
@@ -110,7 +138,7 @@ def test_a_counted_vocabulary_does_not_stand_in_for_the_published_one(
 
 @pytest.mark.usefixtures("_tiny_is_published")
 def test_a_fetched_word_index_is_used_and_kept(tiny_archive, tmp_path, monkeypatch):
-    def fetch(url, path, md5):
+    def fetch(url, path, md5, size):
         path.parent.mkdir(parents=True)
         path.write_text(INDEX)
         return True
