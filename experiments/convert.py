@@ -6,11 +6,12 @@ python -m experiments.convert theirs.keras theirs.safetensors
 
 import dataclasses
 import pathlib
+from typing import Annotated
 
 import tyro
 
-from rnnsent import conversion, devices
-from rnnsent.config import cli
+from rnnsent import commandline, conversion, devices
+from rnnsent.config import Cells, Flag, cli
 from rnnsent.report import terminal
 from rnnsent.report.blocks import Paragraph
 
@@ -23,12 +24,12 @@ class Options:
     """Folder of a training, or of a run of one; or a .keras, .weights.h5 or .safetensors file."""
     target: tyro.conf.Positional[pathlib.Path]
     """A .keras, .weights.h5 or .safetensors file to write."""
-    recipe: str | None = None
+    recipe: Annotated[str | None, commandline.value("RECIPE")] = None
     """What a .weights.h5 file must be the weights of: a shipped recipe or a TOML file; without it \
 their shapes say it."""
-    cell: tuple[str, ...] = ()
+    cell: Cells = ()
     """Cells of the source that are no part of rnnsent, as module:Class; their modules are run."""
-    force: bool = False
+    force: Flag = False
     """Write over a target that exists."""
 
 

@@ -8,10 +8,11 @@ python -m experiments.probe --redraw FOLDER             the pages of a finished 
 
 import dataclasses
 import pathlib
-from typing import Literal
+from typing import Annotated, Literal
 
 from rnnsent import console, devices, locks, runs
-from rnnsent.config import check_seeds, check_unique, cli, require
+from rnnsent.commandline import values
+from rnnsent.config import Flag, Folder, Recipes, Seeds, check_seeds, check_unique, cli, require
 from rnnsent.probe import entrants, experiment
 from rnnsent.probe import record as records
 from rnnsent.probe.entrants import Settings
@@ -25,16 +26,16 @@ from rnnsent.report import terminal
 class Options:
     """What is probed, and for how long."""
 
-    recipes: tuple[str, ...] = ("notebook-simple-rnn", "sound-simple-rnn", "notebook-lstm")
+    recipes: Recipes = ("notebook-simple-rnn", "sound-simple-rnn", "notebook-lstm")
     """Shipped recipes by name, or TOML files of your own: their cell, its start, recurrent \
 dropout, optimizer, clipping and schedule."""
-    cells: tuple[str, ...] = ("gru",)
+    cells: Annotated[tuple[str, ...], values("CELL")] = ("gru",)
     """Cells by name or as module:Class, started as they start themselves and trained as \
 sound-gru."""
-    tasks: tuple[Literal[tuple(TASKS)], ...] = tuple(TASKS)
+    tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], values("TASK")] = tuple(TASKS)
     """adding: the sum of two marked numbers. recall: four symbols after a delay. parity: whether \
 the ones so far are odd. digits: real 8 x 8 digits, a pixel a step."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Seeds = (0, 1, 2, 3, 4)
     """One training of each model, task and length per seed."""
     longest: int = 256
     """No length beyond this one is tried; they are 8, 16, 32, …"""
@@ -42,16 +43,16 @@ the ones so far are odd. digits: real 8 x 8 digits, a pixel a step."""
     """Optimizer steps of a training at most, a multiple of 100; it ends when its task is solved."""
     batch: int = 32
     """Rows of a step, new ones in each."""
-    features: tuple[int, ...] = (64,)
+    features: Annotated[tuple[int, ...], values("INT")] = (64,)
     """Width of each recurrent layer, the lowest first."""
-    quick: bool = False
+    quick: Flag = False
     """A tiny version: two tasks, two seeds, 16 units, 200 steps, the shortest length. Its numbers \
 mean nothing."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where run folders are made."""
-    run: pathlib.Path | None = None
+    run: Folder = None
     """Go on with this run folder: what it holds already is not trained again."""
-    redraw: pathlib.Path | None = None
+    redraw: Folder = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
 
     def __post_init__(self) -> None:
