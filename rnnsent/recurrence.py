@@ -48,7 +48,7 @@ class Implementation:
         """The same in that memory for the backward pass; None leaves it to have its own."""
         if memory is None:
             return self
-        return Implementation(functools.partial(self.run, scratch=memory))
+        return dataclasses.replace(self, run=functools.partial(self.run, scratch=memory))
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {

@@ -277,8 +277,8 @@ def fit(
     Args:
       model: of all trainings.
       optimizer: the one the states were created with.
-      states: where to start from, one per seed, all after the same number of epochs; consumed
-        (donated). A trained state goes on where it ended.
+      states: where to start from, one per seed, all after the same number of epochs; they are
+        copied. A trained state goes on where it ended.
       reviews: what to train on, a :class:`rnnsent.data.Split` or arrays of the same names.
       epochs: how many more.
       batch_size: rows in a step; the last step of an epoch takes what is left, as Keras does.
@@ -313,7 +313,8 @@ def fit(
     ahead, steps = range(first, first + epochs), -(-count // batch_size)
     stacked, history = run_epochs(order, advance, stacked, ahead, steps, progress)
     stacked = stacked.replace(epoch=stacked.epoch + len(history))
-    return _unstack(stacked, len(states)), [list(seed) for seed in zip(*history, strict=True)]
+    of_seeds = [[epoch[i] for epoch in history] for i in range(len(states))]
+    return _unstack(stacked, len(states)), of_seeds
 
 
 @jax.jit

@@ -194,6 +194,16 @@ def test_a_gru_keeps_its_state_whole_under_dropout():
     assert_close(got_BH, expected_BH)
 
 
+def test_a_name_without_a_class_is_not_imported(tmp_path, monkeypatch):
+    """It may stand in a run that comes from anyone."""
+    (tmp_path / "not_ours.py").write_text("raise RuntimeError('was run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"^There is no cell 'not_ours'\. Give one of"):
+        cells.find("not_ours")
+    assert not cells.is_trusted("not_ours", ()) and cells.is_trusted("lstm", ())
+    assert not cells.is_trusted("not_ours:Cell", ()) and cells.is_trusted("a:B", ["a:B"])
+
+
 def test_titles_need_no_import():
     assert [cells.title(name) for name in cells.CLASSIC] == ["SimpleRNN", "LSTM", "GRU"]
     assert cells.title("peephole_lstm") == "PeepholeLSTM"

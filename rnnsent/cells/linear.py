@@ -64,6 +64,8 @@ class LRUCell(Cell):
     unit circle: lambda = exp(-exp(nu) + i exp(theta)), gamma = sqrt(1 - |lambda|^2).
 
     The linear recurrent unit of Orvieto et al. (arXiv:2303.06349), without the layers around it.
+    There gamma only starts at this and is learned, and D is a vector, as its inputs are as wide as
+    its outputs.
 
     Attributes:
       r_min: |lambda| starts between this,

@@ -24,7 +24,8 @@ class MLSTMCell(Cell):
     The carry is (C, n, m) with C and n scaled by e^-m, (B, H, H), (B, H) and (B,). As in the paper
     m' = max(log f + m, i~) keeps exp from overflowing; here it is also at least zero, so that the
     bound of one, scaled e^-m, does not overflow where all gates are nearly shut. The outputs are
-    the same for any m. The forget gate's bias starts at 3, as in the authors' code.
+    the same for any m, but that the bound is never below e^-40. The forget gate's bias starts at 3,
+    as in the authors' code.
     """
 
     def weights(self, input_size: int) -> Params:
@@ -43,7 +44,7 @@ class MLSTMCell(Cell):
 
     def step(self, params: Params, carry: Carry, x_BE: Array) -> Carry:
         C_BHH, n_BH, m_B = carry
-        kv_BG, gates_BG = jnp.split(_affine(params, "", x_BE), [2 * self.features], axis=-1)
+        kv_BG, gates_BG = jnp.split(_preactivation(params, "", x_BE), [2 * self.features], axis=-1)
         k_BH, v_BH = jnp.split(kv_BG, 2, axis=-1)
         k_BH = k_BH / self.features**0.5
         log_i_B, kept_B = gates_BG[..., 0], nn.log_sigmoid(gates_BG[..., 1]) + m_B
@@ -54,14 +55,14 @@ class MLSTMCell(Cell):
 
     def output(self, params: Params, carry: Carry, x_BE: Array) -> Array:
         C_BHH, n_BH, m_B = carry
-        q_BH, o_BH = jnp.split(_affine(params, "read_", x_BE), 2, axis=-1)
+        q_BH, o_BH = jnp.split(_preactivation(params, "read_", x_BE), 2, axis=-1)
         read_BH = jnp.einsum("...vk,...k->...v", C_BHH, q_BH)
         found_B1 = jnp.abs((n_BH * q_BH).sum(-1, keepdims=True))
         bound_B1 = jnp.exp(-jnp.minimum(m_B, _LARGEST))[..., None]
         return nn.sigmoid(o_BH) * read_BH / jnp.maximum(found_B1, bound_B1)
 
 
-def _affine(params: Params, name: str, x_BE: Array) -> Array:
+def _preactivation(params: Params, name: str, x_BE: Array) -> Array:
     return matmul(x_BE, params[f"{name}kernel"]) + params[f"{name}bias"]
 
 

@@ -42,7 +42,9 @@ def find(name: str) -> type[Cell]:
     """
     if name in CELLS:
         return CELLS[name]
-    module, _, attribute = name.partition(":")
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise UserError(f"There is no cell {name!r}. {ADVICE}")
     try:
         cell = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a user's module may fail in any way
@@ -82,12 +84,13 @@ def is_trusted(name: str, named: Collection[str]) -> bool:
       name: as the file has it, which may come from anyone.
       named: cells that the caller names.
     """
-    module, colon, _ = name.partition(":")
-    return not colon or name in named or module in sys.modules
+    return name in CELLS or name in named or name.partition(":")[0] in sys.modules
 
 
 def check_trusted(name: str, named: Collection[str], where: str) -> None:
     """Raises ``UserError`` unless :func:`is_trusted`; ``where`` the name was found."""
+    if name not in CELLS and ":" not in name:
+        raise UserError(f"{where} names the cell {name!r}, and there is no cell {name!r}. {ADVICE}")
     if not is_trusted(name, named):
         raise UserError(
             f"{where} was trained with the cell {name!r}, which is no part of rnnsent: reading it "

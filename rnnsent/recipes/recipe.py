@@ -9,7 +9,7 @@ import msgspec
 import optax
 from msgspec import Meta
 
-from rnnsent import optimizers, parameters
+from rnnsent import cells, optimizers, parameters
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 
@@ -28,7 +28,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cell: Annotated[
         str,
         Meta(
-            min_length=1, description="Recurrent cell: simple_rnn, lstm, gru or your module:Class."
+            min_length=1, description=f"Recurrent cell: {', '.join(cells.CELLS)} or module:Class."
         ),
     ]
     cell_options: Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rnnsent.readings import Reading
+from rnnsent.report.numbers import counted
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 WINDOW = 10
@@ -66,7 +67,7 @@ def card(
     """
     facts = [f"truth: {_side(truth)}"] if truth is not None else []
     facts += [f"the notebook's {title}: {_side(said)}" for title, said in (printed or {}).items()]
-    facts.append(f"{len(words)} words as the models saw them")
+    facts.append(f"{counted(len(words), 'word')} as the models saw them")
     models = [
         _model(css, words, reading)
         for css, reading in zip(("first", "second"), readings, strict=False)

@@ -127,9 +127,11 @@ def _ranking(record: Record) -> str:
         return (
             f"{best.title} classifies {short(_accuracy(best))} of the test reviews right ({seeds})."
         )
+    most, fewest = ("most", "the fewest, ") if len(ranked) > 2 else ("more", "")
     return (
-        f"Of {len(ranked)} recipes, {best.title} classifies most of the test reviews right, "
-        f"{short(_accuracy(best))} ({seeds}); {last.title} the fewest, {short(_accuracy(last))}."
+        f"Of {len(ranked)} recipes, {best.title} classifies {most} of the test reviews right, "
+        f"{short(_accuracy(best))} ({seeds}); {last.title} {fewest}{short(_accuracy(last))}"
+        f"{_tested(record, best, last)}."
     )
 
 

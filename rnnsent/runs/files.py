@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnsent.errors import UserError
 
-FORMAT = 2
+FORMAT = 3
 """Of a run folder; earlier ones had no number."""
 
 PARTIAL = ".partial"
@@ -101,7 +101,8 @@ def _check_format(path: pathlib.Path, content: bytes, anew: str) -> None:
     fields = msgspec.json.decode(content)
     held = fields.get("format", 1) if isinstance(fields, dict) else FORMAT
     if held != FORMAT:
-        version = "an earlier" if held == 1 else "another"
+        earlier = isinstance(held, int) and held < FORMAT
+        version = "an earlier" if earlier else "another"
         raise UserError(
             f"{path} is of {version} version of rnnsent, which this one does not read. {anew}"
         )

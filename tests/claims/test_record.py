@@ -18,7 +18,7 @@ def test_a_folder_without_a_record_is_refused(tmp_path):
         runs.read_record(tmp_path, Record)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"format": 2, "more": 2}', b"[1]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"format": 3, "more": 2}', b"[1]", b"\xff"])
 def test_a_damaged_record_is_refused_in_one_line(content, tmp_path):
     path = tmp_path / Record.FILE
     path.parent.mkdir()

@@ -16,7 +16,7 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path):
     assert records.read(tmp_path) == MADE
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"format": 2, "more": 2}', b"[1]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"format": 3, "more": 2}', b"[1]", b"\xff"])
 def test_a_damaged_record_is_refused_in_one_line(content, tmp_path):
     with pytest.raises(UserError, match="holds no probe"):
         records.read(tmp_path)
@@ -57,7 +57,7 @@ def test_a_folder_is_for_one_process_and_one_experiment(tmp_path):
                 pass
     with records.open_folder(tmp_path, folder) as again:
         assert again == folder
-    (folder / "config.json").write_text(json.dumps({"experiment": "compare", "format": 2}))
+    (folder / "config.json").write_text(json.dumps({"experiment": "compare", "format": 3}))
     with pytest.raises(UserError, match="run of compare"):
         with records.open_folder(tmp_path, folder):
             pass

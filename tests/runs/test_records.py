@@ -6,6 +6,7 @@ import pytest
 from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED
 from rnnsent.runs import read_json, write_json
+from rnnsent.runs.files import FORMAT
 from rnnsent.runs.records import Config, Measured, Result
 
 
@@ -25,7 +26,7 @@ def test_a_trainings_config_comes_back(tmp_path):
         write_json(path, held | change)
         with pytest.raises(UserError, match="config.json cannot be read"):
             read_json(path, Config)
-    for number, version in ((1, "an earlier"), (3, "another")):
+    for number, version in ((1, "an earlier"), (FORMAT - 1, "an earlier"), (FORMAT + 1, "another")):
         write_json(path, held | {"format": number})
         with pytest.raises(UserError, match=f"of {version} version"):
             read_json(path, Config)
