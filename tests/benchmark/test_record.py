@@ -3,6 +3,7 @@ from rnnsent.runs.records import Device, Provenance
 
 WORK = Work({"cell": "lstm"}, batch=8, steps=4, masked=False, seeds=1)
 DATA = {"source": "toy", "title": "t", "test_title": "tt", "train": 1, "test": 1}
+DATA |= {"vocabulary": "v", "num_words": 9, "maxlen": 4, "padding": "pre", "truncating": "pre"}
 MADE = Provenance(DATA, {}, Device("cpu", "x", 1), None, "", "")
 
 
@@ -13,7 +14,7 @@ def test_a_case_on_which_nothing_was_measured_is_a_failure():
         Measured("peers", None, "none", WORK, {"b": skipped}),
         Measured("peers", None, "nobody", WORK, failed="no reference"),
     ]
-    assert failures(Record(Settings(1, 1.0), MADE, cases)) == [
+    assert failures(Record(origin=MADE, settings=Settings(1, 1.0), cases=cases)) == [
         "Nothing was measured on none: keras is not installed",
         "nobody: no reference",
     ]
