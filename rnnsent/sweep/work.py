@@ -66,20 +66,25 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def source(
     reviews: Reviews,
-    archive: pathlib.Path | None = None,
-    word_index: pathlib.Path | None = None,
-    data_dir: pathlib.Path | None = None,
+    archive: str | os.PathLike | None = None,
+    word_index: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
 ) -> Source:
     """Where these reviews are found again, which were loaded from these places.
 
     Like ``data.load``, it looks into the environment, which a worker need not share.
     """
-    held = reviews.provenance
+    held, environment = reviews.provenance, os.environ
+    source = held["source"]
+    if source == "imdb":
+        archive = archive or environment.get("RNNSENT_IMDB_ARCHIVE")
+    if source != "toy":
+        word_index = word_index or environment.get("RNNSENT_IMDB_WORD_INDEX")
     return Source(
-        source=held["source"],
+        source=source,
         encoding=reviews.encoding,
-        archive=_whole(archive or os.environ.get("RNNSENT_IMDB_ARCHIVE")),
-        word_index=_whole(word_index or os.environ.get("RNNSENT_IMDB_WORD_INDEX")),
+        archive=_whole(archive),
+        word_index=_whole(word_index),
         data_dir=_whole(data_dir or os.environ.get("TFDS_DATA_DIR")),
         validation=held.get("validation", 0.0),
     )

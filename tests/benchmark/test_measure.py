@@ -61,7 +61,7 @@ def test_a_subject_that_computes_something_else_is_not_timed(monkeypatch):
     assert found.results["flax"].status == "failed"
     assert "gradients differ from the reference" in found.results["flax"].why
     assert found.names() == [] and found.samples == {"train": {}, "infer": {}}
-    text = record.failures(record.Record(None, None, [found]))
+    text = record.failures(record.Record(origin=None, settings=None, cases=[found]))
     assert len(text) == 1 and text[0].startswith("flax failed on simple_rnn 5-4")
 
 

@@ -62,8 +62,8 @@ def test_a_record_holds_what_was_measured_and_survives_its_file(reviews, trained
     mine = subject("notebook-simple-rnn", [trained(0, 0.6, 0.5), LOST, trained(1, 0.7, 0.55)])
     other = subject("mine", [trained(0, 0.9), trained(1, 0.8)])
     made_of = measured([mine, other], reviews, bag_of_words=0.8)
-    record.write(made_of, tmp_path)
-    found = record.read(tmp_path)
+    runs.write_record(tmp_path, made_of)
+    found = runs.read_record(tmp_path, record.Record)
     first, second = found.entrants
     accuracies = [evaluation.accuracy(t.test_logits_N, reviews.test.label_N) for t in other.trained]
     assert [t.measured.test_accuracy for t in second.finished] == accuracies
@@ -75,7 +75,7 @@ def test_a_record_holds_what_was_measured_and_survives_its_file(reviews, trained
     assert first.trainings[1].epochs[0].loss is None
     assert first.shipped and not second.shipped and found.bag_of_words == 0.8
     assert first.parameters == sum(layer.parameters for layer in first.layers) > 0
-    assert not found.data.comparable and found.data.source == "toy"
+    assert not found.comparable and found.origin.data.source == "toy"
     assert first.fields["recurrent_dropout"] == 0.1 and "name" not in first.fields
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 import time
 
@@ -75,8 +76,10 @@ def test_places_that_the_environment_names_are_handed_over(reviews, monkeypatch,
     monkeypatch.delenv("RNNSENT_IMDB_WORD_INDEX", raising=False)
     monkeypatch.chdir(tmp_path)
     found = work.source(reviews)
-    assert (found.archive, found.data_dir) == (f"{tmp_path}/here.tar", str(tmp_path))
+    assert (found.archive, found.data_dir) == (None, str(tmp_path))  # toy reviews have no archive
     assert found.word_index is None and found.encoding == ENCODING
+    imdb = dataclasses.replace(reviews, provenance=reviews.provenance | {"source": "imdb"})
+    assert work.source(imdb).archive == f"{tmp_path}/here.tar"
 
 
 def test_a_member_waits_for_whoever_trains_it(tmp_path, capsys):
