@@ -75,7 +75,7 @@ def test_a_record_holds_what_was_measured_and_survives_its_file(reviews, trained
     assert first.trainings[1].epochs[0].loss is None
     assert first.shipped and not second.shipped and found.bag_of_words == 0.8
     assert first.parameters == sum(layer.parameters for layer in first.layers) > 0
-    assert not found.comparable and found.origin.data["source"] == "toy"
+    assert not found.comparable and found.origin == made.ORIGIN
     assert first.fields["recurrent_dropout"] == 0.1 and "name" not in first.fields
 
 
