@@ -249,6 +249,15 @@ def test_a_carry_that_is_no_tuple_is_refused(carry, found):
         scan(lambda params, carry, x_BE: carry, None, carry, jnp.zeros((B, T, E)))
 
 
+def test_a_carry_of_other_rows_is_refused():
+    step, params, _, x_BTE = case(LSTMCell)
+    for rows in (1, B + 1):
+        with pytest.raises(
+            ValueError, match=rf"the carry is .*{rows}, {H}.*expected arrays of {B} rows"
+        ):
+            scan(step, params, (jnp.zeros((rows, H)),) * 2, x_BTE)
+
+
 @pytest.mark.parametrize(
     ("step", "found"),
     [

@@ -38,7 +38,7 @@ def test_the_example_in_python_runs():
     for old, new in (('"imdb-train"', '"toy"'), ("epochs=recipe.epochs", "epochs=1")):
         assert source.count(old) == 1
         source = source.replace(old, new)
-    source += "print(words.shape == (1, 132), len(history[0]))\n"
+    source += "print(logits_NT.shape == (1, 132), len(history[0]))\n"
     command = [sys.executable, "-W", "error", "-c", source]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
