@@ -42,8 +42,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 def _programs_are_compiled_once(tmp_path_factory):
     """What one test compiled serves the others, scripts too.
 
-    Each of xdist's workers has a folder of its own, since JAX does not write there atomically.
+    Each of xdist's workers has a folder of its own, since JAX does not write there atomically. JAX
+    0.12 has ended a process by a segmentation fault as it wrote a program, so it keeps none.
     """
+    if jax.__version_info__ >= (0, 12):
+        yield
+        return
     options = {
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
         "jax_persistent_cache_min_compile_time_secs": 0.1,
