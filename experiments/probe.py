@@ -12,14 +12,23 @@ from typing import Annotated, Literal
 
 from rnnsent import console, devices, locks, runs
 from rnnsent.commandline import values
-from rnnsent.config import Flag, Folder, Recipes, Seeds, check_seeds, check_unique, cli, require
+from rnnsent.config import (
+    Flag,
+    Folder,
+    Recipes,
+    Seeds,
+    check_seeds,
+    check_unique,
+    cli,
+    conclude,
+    require,
+)
 from rnnsent.probe import entrants, experiment
 from rnnsent.probe import record as records
 from rnnsent.probe.entrants import Settings
 from rnnsent.probe.tasks import SHORTEST, TASKS
 from rnnsent.probe.train import EVERY
 from rnnsent.report import probe as report
-from rnnsent.report import terminal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +104,7 @@ def main(options: Options) -> None:
 
 
 def _show(record: records.Record, folder: pathlib.Path) -> None:
-    """The pages, and the same on the terminal."""
-    terminal.show(report.write(record, folder))
-    console.say(f"Everything is in {folder}; the report is {folder}/report.html")
+    conclude(report.write(record, folder), folder, lost="")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ Pairs = tuple[tuple[Array, Array], ...]
 """Of each array of a carry c the (a, b) of an affine step c' = a c + b."""
 
 
+def applied(pairs: Pairs, carry: Carry) -> Carry:
+    """The carry after an affine step."""
+    return tuple(a * c + b for (a, b), c in zip(pairs, carry, strict=True))
+
+
 def save(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes arrays by name, as ``numpy.load`` reads them."""
     np.savez(path, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle

@@ -63,3 +63,13 @@ def _programs_are_compiled_once(tmp_path_factory):
 def kind(request) -> str:
     """A kind of mask, for ``reference.mask_of``."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def keras():
+    """Keras on JAX's backend."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "jax":
+        pytest.skip(f"Keras runs on {keras.backend.backend()}")
+    return keras

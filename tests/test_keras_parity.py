@@ -1,7 +1,6 @@
 """Against the real Keras layers, on Keras's JAX backend, with real reviews."""
 
 import functools
-import os
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +20,6 @@ from rnnsent.training import create_state, train_step
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 ROWS = 8
-
-
-@pytest.fixture(scope="module")
-def keras():
-    os.environ["KERAS_BACKEND"] = "jax"
-    keras = pytest.importorskip("keras")
-    if keras.backend.backend() != "jax":
-        pytest.skip(f"Keras runs on {keras.backend.backend()}")
-    return keras
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import Initializer, glorot_uniform, orthogonal, zeros_init
 
-from rnnsent.arrays import Array, Carry, Pairs, Params
+from rnnsent.arrays import Array, Carry, Pairs, Params, applied
 
 _PLAIN = ("step", "affine", "output", "initialize_carry")
 """Methods that see a cell's attributes only; Flax would wrap them for parameters and scopes."""
@@ -63,8 +63,7 @@ class Cell(nn.RNNCellBase):
             raise NotImplementedError(
                 f"{type(self).__name__} must define step(self, params, carry, x_BE)"
             )
-        pairs = self.affine(params, x_BE)
-        return tuple(a * c + b for (a, b), c in zip(pairs, carry, strict=True))
+        return applied(self.affine(params, x_BE), carry)
 
     affine: ClassVar[Callable[..., Pairs] | None] = None
     """Of a cell that is affine in its carry ``affine(self, params, x_BE)``: for each array c of the

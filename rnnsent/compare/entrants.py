@@ -12,10 +12,7 @@ import msgspec
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
 from rnnsent.runs import records
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Common to all parts of a record: they do not change, and a file may hold nothing else."""
+from rnnsent.runs.records import Part
 
 
 class Layer(Part, frozen=True, kw_only=True):

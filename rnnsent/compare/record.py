@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from rnnsent.compare.entrants import Entrant, Part
+from rnnsent.compare.entrants import Entrant
 from rnnsent.predictions import Agreed, Group
 from rnnsent.readings import Review
 from rnnsent.runs import records
-from rnnsent.runs.records import Source
+from rnnsent.runs.records import Part, Source
 
 
 class Test(Part, frozen=True, kw_only=True):

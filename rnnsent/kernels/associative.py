@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeGuard
 import jax
 import jax.numpy as jnp
 
-from rnnsent.arrays import Array, Carry, Pairs, Params, Step
+from rnnsent.arrays import Array, Carry, Pairs, Params, Step, applied
 from rnnsent.kernels import packing
 
 
@@ -34,11 +34,6 @@ class AffineStep(Protocol):
 def is_affine(step: Step) -> TypeGuard[AffineStep]:
     """Whether a step says how it composes."""
     return getattr(step, "affine", None) is not None
-
-
-def apply(pairs: Pairs, carry: Carry) -> Carry:
-    """The next carry: a c + b."""
-    return tuple(a * c + b for (a, b), c in zip(pairs, carry, strict=True))
 
 
 def compose(first: Pairs, then: Pairs) -> Pairs:
@@ -62,11 +57,7 @@ def scan(
             "the implementation associative needs a step that is affine in its carry and says so "
             "by a method affine(params, x); choose another one for this step"
         )
-    rows, steps = jax.tree.leaves(x_BT)[0].shape[:2]
-    mask = jnp.full(rows, steps, jnp.int32) if mask is None else mask
-    length_B, mask_BT = mask, packing.mask_of(mask, steps) if mask.ndim == 1 else mask
-    if mask.ndim == 2:
-        x_BT, length_B = packing.pack(x_BT, mask_BT)
+    x_BT, length_B, mask_BT = packing.packed(x_BT, mask)
     later_BT = _states(step, params, carry, x_BT)
     final = jax.tree.map(lambda c, later_BT: _at(c, later_BT, length_B), carry, later_BT)
     return final, packing.unpack(later_BT[0], carry[0], mask_BT) if sequences else None
@@ -75,7 +66,7 @@ def scan(
 def _states(step: AffineStep, params: Params, carry: Carry, x_BT: Any) -> Carry:
     """The carry after each step, arrays (B, T, ...), as if every step were real."""
     pairs = jax.vmap(step.affine, (None, 1), 1)(params, x_BT)
-    first = apply(jax.tree.map(lambda a: a[:, 0], pairs), carry[-len(pairs) :])
+    first = applied(jax.tree.map(lambda a: a[:, 0], pairs), carry[-len(pairs) :])
     # The first step has its carry already: what comes before it no longer counts.
     pairs = tuple((a, b.at[:, 0].set(c)) for (a, b), c in zip(pairs, first, strict=True))
     inner = tuple(b for _, b in jax.lax.associative_scan(compose, pairs, axis=1))
@@ -84,5 +75,5 @@ def _states(step: AffineStep, params: Params, carry: Carry, x_BT: Any) -> Carry:
 
 def _at(first_B: Array, later_BT: Array, length_B: Array) -> Array:
     """The state after ``length_B`` steps; 0 is the one before the first."""
-    states = jnp.concatenate([first_B[:, None], later_BT], axis=1)
-    return packing.take(states, length_B[:, None])[:, 0]
+    last_B = packing.take(later_BT, jnp.maximum(length_B - 1, 0)[:, None])[:, 0]
+    return packing.where(length_B > 0, last_B, first_B)

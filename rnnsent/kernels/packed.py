@@ -52,11 +52,7 @@ def scan(
     Raises:
       ValueError: in reverse mode, for scratch memory made for other shapes.
     """
-    rows, steps = jax.tree.leaves(x_BT)[0].shape[:2]
-    mask = jnp.full(rows, steps, jnp.int32) if mask is None else mask
-    length_B, mask_BT = mask, packing.mask_of(mask, steps) if mask.ndim == 1 else mask
-    if mask.ndim == 2:
-        x_BT, length_B = packing.pack(x_BT, mask_BT)
+    x_BT, length_B, mask_BT = packing.packed(x_BT, mask)
     first_BH = carry[0]
     carry, y_TBH = _scan(
         step, sequences, params, carry, packing.time_first(x_BT), length_B, scratch

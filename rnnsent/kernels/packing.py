@@ -43,6 +43,18 @@ def pack(x_BT: Any, mask_BT: Array) -> tuple[Any, Array]:
     return packed, mask_BT.sum(1, dtype=jnp.int32)
 
 
+def packed(x_BT: Any, mask: Array | None) -> tuple[Any, Array, Array]:
+    """Rows under any mask with their real steps first, how many each has, and the mask (B, T).
+
+    ``mask`` is bool (B, T), int32 lengths (B,) of rows that are so already, or None.
+    """
+    rows, steps = jax.tree.leaves(x_BT)[0].shape[:2]
+    mask = jnp.full(rows, steps, jnp.int32) if mask is None else mask
+    if mask.ndim == 1:
+        return x_BT, mask, mask_of(mask, steps)
+    return *pack(x_BT, mask), mask
+
+
 def unpack(y_BTH: Array, first_BH: Array, mask_BT: Array) -> Array:
     """Packed outputs back at their places; a masked step repeats the last output before it.
 

@@ -194,7 +194,11 @@ class Provenance(msgspec.Struct, frozen=True):
         return msgspec.convert(self.data, Source)
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common to all parts of a record: they do not change, and a file may hold nothing else."""
+
+
+class Record(Part, frozen=True, kw_only=True):
     """All that an experiment has measured, from which its pages are drawn.
 
     Attributes:

@@ -20,7 +20,8 @@ from rnnsent.errors import UserError
 from rnnsent.evaluation import Spread
 from rnnsent.recipes import Recipe
 from rnnsent.runs import files
-from rnnsent.sweep.record import Part, Record
+from rnnsent.runs.records import Part
+from rnnsent.sweep.record import Record
 
 NAME = "final.json"
 """The file in a sweep's folder."""

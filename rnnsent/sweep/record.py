@@ -5,15 +5,11 @@ Accuracies are shares in [0, 1], losses in nats, times in seconds.
 
 from typing import Annotated, Any, ClassVar
 
-import msgspec
 from msgspec import Meta
 
 from rnnsent.evaluation import Spread
 from rnnsent.runs import records
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Common to all parts of a record: they do not change, and a file may hold nothing else."""
+from rnnsent.runs.records import Part
 
 
 class Figures(Part, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import pytest
 from kernels.parity import B, T, assert_close, assert_same, case, loop, value_and_grads
 from reference import mask_of
 
+from rnnsent.arrays import applied
 from rnnsent.cells import Cell, LRUCell, LSTMCell, MinGRUCell, MinLSTMCell, nn
 from rnnsent.kernels import associative
 from rnnsent.layers import Recurrent
@@ -93,5 +94,5 @@ def test_two_steps_compose_to_one():
     rng = np.random.default_rng(0)
     first, then = (((*rng.standard_normal((2, 3)),),) for _ in range(2))
     carry = (rng.standard_normal(3),)
-    one = associative.apply(associative.compose(first, then), carry)
-    np.testing.assert_allclose(one, associative.apply(then, associative.apply(first, carry)))
+    one = applied(associative.compose(first, then), carry)
+    np.testing.assert_allclose(one, applied(then, applied(first, carry)))
