@@ -20,9 +20,9 @@ def setting(origin: Provenance) -> Iterator[Block]:
     reason = f" {data.reason}" if data.reason else ""
     yield Paragraph([Strong("Data:"), " ", Code(data.source), f" — {data.title}.{reason}"])
     yield Paragraph(
-        f"{data.train:,} training and {data.test:,} test reviews. Vocabulary: {data.vocabulary}; "
-        f"{data.num_words:,} ids, {data.maxlen} steps, padding {data.padding}, truncating "
-        f"{data.truncating}."
+        f"{data.train:,} reviews to train on, {data.test:,} to measure on. Vocabulary: "
+        f"{data.vocabulary}; {data.num_words:,} ids, {data.maxlen} steps, padding {data.padding}, "
+        f"truncating {data.truncating}."
     )
     versions = ", ".join(f"{name} {v}" for name, v in origin.versions.items() if v)
     yield Note(

@@ -18,6 +18,8 @@ def test_the_best_is_named_and_what_its_figure_is_worth():
     assert "# 2 recipes that differ in dropout" in said
     assert "**dropout 0.3** is best: 75.00% ± 7.07, the base 55.00% ± 7.07" in said
     assert "too high. The test reviews were not read." in said
+    assert said.count("test reviews") == 1, "only of those that were not read"
+    assert "80 reviews to train on, 20 to measure on" in said
     assert "+20.00" in said and "toy <task>" not in said and "toy" in said
 
 
