@@ -1,6 +1,7 @@
 """Recipes by name, from a user's file, and with some of their fields set."""
 
 import difflib
+import os
 import pathlib
 import re
 import typing
@@ -22,6 +23,8 @@ def find(name: str) -> Recipe:
     if name in SHIPPED:
         return SHIPPED[name]
     if not name.endswith(".toml"):
+        if os.path.isfile(f"{name}.toml"):
+            raise UserError(f"There is no recipe {name}; did you mean {name}.toml?")
         raise UserError(f"There is no recipe {name}{_alike(name)} Or give a TOML file.")
     path = pathlib.Path(name)
     try:

@@ -53,6 +53,11 @@ def test_a_recipe_that_is_nowhere_is_refused(write):
         find("notebook-lstn")
     with pytest.raises(UserError, match="no recipe xyz; there are notebook-simple-rnn, "):
         find("xyz")
+    with pytest.raises(UserError, match="no recipe x{9999}; there are"):
+        find("x" * 9999)
+    write('cell = "gru"', "mine.toml")
+    with pytest.raises(UserError, match=r"no recipe mine; did you mean mine\.toml\?"):
+        find("mine")
     with pytest.raises(UserError, match="nowhere.toml cannot be read: No such file"):
         find("nowhere.toml")
     with pytest.raises(UserError, match="changes the shipped recipe notebook-lstm"):
