@@ -8,13 +8,18 @@ import itertools
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from rnnsent import console
 from rnnsent.errors import UserError
 
 Options = TypeVar("Options")
+Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+
+CONFIG = (tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff)
+"""How tyro reads any command line here."""
 
 EXPECTED = {
     "INT": "a whole number",
@@ -40,6 +45,8 @@ def parse(
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     _check_empty(argv)
+    if argv and argv[0].replace("_", "-").startswith("--tyro-"):  # of its own, for completion
+        raise UserError(f"{_unknown(argv[0], options)} See --help.")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -49,7 +56,7 @@ def parse(
                 args=argv,
                 description=description,
                 return_unknown_args=True,
-                config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
+                config=CONFIG,
             )
     except SystemExit as end:
         if end.code == 2:
@@ -58,6 +65,34 @@ def parse(
     if unknown:
         raise UserError(f"{_unknown(unknown[0], options)} See --help.")
     return taken
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+    """How a command ends: none shows a traceback.
+
+    A mistake of the user's ends with its message on stderr and exit code 2, so does an output that
+    cannot be written; an interruption with 130. Where nobody reads the output any more, it ends
+    with code 1.
+    """
+    console.open_output()
+    try:
+        yield
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except OSError as error:
+        if not console.output_fails():
+            raise
+        console.drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from None
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _check_empty(arguments: Sequence[str]) -> None:
@@ -91,7 +126,7 @@ def _line(box: str, argv: Sequence[str]) -> str:
         option = found[1]
         takes = next((s for s in lines if s.startswith(f"{option} ")), "").removeprefix(option)
         expected = EXPECTED.get(takes.strip(), takes.strip())
-        return f"{option} has {_short(_given(option, argv))}; expected {expected}"
+        return f"{option} has {short(_given(option, argv))}; expected {expected}"
     if found := re.match(r"Missing value for argument '(?:\(')?(--[\w-]+)'", text):
         return f"{found[1]} needs a value"
     if found := re.match(
@@ -108,7 +143,8 @@ def _rule(line: str) -> bool:
     return bool(line) and not line.strip("─-")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A word of the user's in quotes, its beginning where it is long."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
@@ -131,7 +167,7 @@ def _unknown(word: str, options: type) -> str:
     """What is to be said of a word that no option took."""
     if not word.startswith("-"):
         quotes = "; a text of several words needs quotes" if "--text" in _names(options) else ""
-        return f"Nothing takes {_short(word)}{quotes}."
+        return f"Nothing takes {short(word)}{quotes}."
     name = word.partition("=")[0][:60]
     close = difflib.get_close_matches(name.replace("_", "-"), list(_names(options)), 1, 0.7)
     return f"There is no option {name}{f'; did you mean {close[0]}?' if close else '.'}"

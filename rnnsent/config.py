@@ -21,7 +21,7 @@ from rnnsent.report.blocks import Block
 Options = TypeVar("Options")
 File = Annotated[pathlib.Path | None, commandline.value("FILE")]
 Folder = Annotated[pathlib.Path | None, commandline.value("FOLDER")]
-Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+Flag = commandline.Flag
 Cells = Annotated[tuple[str, ...], commandline.value("CELL …")]
 Recipes = Annotated[tuple[str, ...], commandline.values("RECIPE")]
 Seeds = Annotated[tuple[int, ...], commandline.values("INT")]
@@ -248,34 +248,23 @@ def _line(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> str:
 
 
 def cli(
-    main: Callable[[Options], None], options: type[Options], argv: list[str] | None = None
+    main: Callable[[Options], None],
+    options: type[Options],
+    argv: list[str] | None = None,
+    prog: str | None = None,
 ) -> None:
-    """Parses the command line into ``options`` and runs ``main``.
+    """Parses the command line into ``options`` and runs ``main``; `commandline.ending` ends it.
 
-    A mistake of the user's ends with its message on stderr and exit code 2, so does an output that
-    cannot be written; an interruption with 130; none shows a traceback. Where nobody reads the
-    output any more, it ends with code 1.
+    Args:
+      main: the script.
+      options: a dataclass.
+      argv: the arguments; None for those of this process.
+      prog: how the script is called; None for ``python -m`` and its module.
     """
-    console.open_output()
     spec = getattr(sys.modules.get(main.__module__), "__spec__", None)
-    prog = f"python -m {spec.name}" if spec else None
-    try:
+    prog = prog or (f"python -m {spec.name}" if spec else None)
+    with commandline.ending():
         main(commandline.parse(options, argv, prog, main.__doc__))
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    except OSError as error:
-        if not console.output_fails():
-            raise
-        console.drop_output()
-        if isinstance(error, BrokenPipeError):
-            raise SystemExit(1) from None
-        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 def conclude(blocks: Sequence[Block], folder: pathlib.Path, lost: str) -> None:

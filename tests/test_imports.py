@@ -31,6 +31,7 @@ RANK = {
             ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),
             ("report", "changes"),
             ("config",),
+            ("command",),
         )
     )
     for name in names
