@@ -1,0 +1,48 @@
+"""The files beside the code, which others' tools read."""
+
+import hashlib
+import re
+import tomllib
+
+import pytest
+from scripts import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_license_is_the_standard_text():
+    text = (ROOT / "LICENSE").read_bytes()
+    # https://www.apache.org/licenses/LICENSE-2.0.txt
+    standard = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+    assert hashlib.sha256(text).hexdigest() == standard
+    assert PROJECT["license"] == "Apache-2.0" and PROJECT["license-files"] == ["LICENSE"]
+
+
+def test_the_citation_is_of_this_version():
+    """What version 1.2.0 of the format requires, and what must agree with the project."""
+    yaml = pytest.importorskip("yaml")
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
+    assert cited["cff-version"] == "1.2.0" and all(author["name"] for author in cited["authors"])
+    assert (cited["version"], cited["license"]) == (PROJECT["version"], PROJECT["license"])
+
+
+def test_the_changelog_has_this_version():
+    """Newest first, each with its day, in the parts that Keep a Changelog has."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    first, *versions = re.findall(r"^## (.*)$", text, re.M)
+    assert first == "[Unreleased]" and versions[0].startswith(f"[{PROJECT['version']}] - ")
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", one) for one in versions)
+    assert versions == sorted(versions, reverse=True)
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", text, re.M)) <= kinds
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_what_a_page_names_is_there(name):
+    text = (ROOT / name).read_text()
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    files = re.findall(r"`((?:rnnsent|tests|experiments|docs)/[\w/]+\.\w+)`", text)
+    assert links and files
+    for path in (*links, *files):
+        assert (ROOT / path).exists(), path
