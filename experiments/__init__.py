@@ -1,1 +1,4 @@
-"""Short scripts, each one question with an answer. Run them with ``python -m experiments.NAME``."""
+"""Short scripts, each one question with an answer.
+
+Run them with ``python -m experiments.NAME`` or ``rnnsent NAME``.
+"""

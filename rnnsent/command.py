@@ -75,7 +75,7 @@ def _answer(package: str, argv: list[str]) -> None:
     """What needs no script."""
     if {"-h", "--help"} & set(argv):
         pages = {name: (description(package, name), Unread) for name in names(package)}
-        tyro.cli(_whole(pages), prog=PROG, args=["--help"], config=CONFIG)
+        tyro.cli(_whole(pages), prog=PROG, args=["--help"], config=CONFIG)  # ends here
     switches = commandline.parse(Switches, argv, PROG, None)
     if switches.version:
         print(f"{PROG} {rnnsent.__version__}")

@@ -86,34 +86,41 @@ def test_a_mistake_is_one_line_and_code_2(argv, said, capsys):
 
 PACKAGE = {
     "find.py": '''
-import dataclasses, multiprocessing, subprocess, sys
+import dataclasses, multiprocessing, os, subprocess, sys
 from rnnsent import cells
 from rnnsent.benchmark import process
-from rnnsent.config import cli
+from asked import seen
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     cell: str
-
-def find(name):
-    import random, socket
-    print(cells.find(name).__name__, random.__name__, flush=True)
 
 def main(options: Options) -> None:
     """Finds a cell here and in other processes, as Dask and the benchmark start them.
 
     More.
     """
-    assert not cells.is_trusted("unasked:Cell", ())
-    find(options.cell)
-    child = multiprocessing.get_context("spawn").Process(target=find, args=(options.cell,))
+    module = cells.find(options.cell).__module__
+    seen.seen(module)
+    child = multiprocessing.get_context("spawn").Process(target=seen.seen, args=(module,))
     child.start()
     child.join()
-    code = f"from asked.find import find; find({options.cell!r})"
-    env = {"PYTHONPATH": process._search_path(), **process.os.environ}
-    env["PYTHONPATH"] = process._search_path()
-    subprocess.run([sys.executable, "-c", code], env=env, check=True)
-    assert "unasked" not in sys.modules and "asked.other" not in sys.modules
+    env = os.environ | {"PYTHONPATH": process._search_path()}
+    subprocess.run([sys.executable, "-m", "asked.seen", module], env=env, check=True)
+    assert not cells.is_trusted("unasked:Cell", ()) and "asked.other" not in sys.modules
+''',
+    "seen.py": '''
+import importlib.util, random, socket, sys
+
+def seen(module):
+    spec = importlib.util.find_spec(module)
+    print(spec and spec.name, random.__name__, flush=True)
+
+def main(options):
+    """Is no script, but has a line."""
+
+if __name__ == "__main__":
+    seen(*sys.argv[1:])
 ''',
     "other.py": 'def main(options):\n    """Is not imported."""\nraise SystemExit(9)\n',
     "__init__.py": "",
@@ -157,7 +164,7 @@ def asked(tmp_path_factory):
 
 def test_a_cell_of_the_folder_is_found_and_hides_nothing(asked):
     done = asked("find", "--cell", "my_cells:MyCell", PYTHONSAFEPATH="")
-    assert (done.returncode, done.stdout) == (0, "MyCell random\n" * 3), done.stderr
+    assert (done.returncode, done.stdout) == (0, "my_cells random\n" * 3), done.stderr
 
 
 @pytest.mark.parametrize("safe", [False, True])
