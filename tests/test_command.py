@@ -206,7 +206,7 @@ def test_bash_completes_commands_and_options(completion):
     assert set(completed(script, "--")) == {"--help", "--print-completion", "--version"}
     assert completed(script, "compare", "--seed") == ["--seeds"]
     assert completed(script, "predict", "--cl") == []
-    assert set(completed(script, "compare", "--schedule", "")) >= {"constant", "cosine"}
+    assert set(completed(script, "compare", "--padding", "")) >= {"pre", "post"}
 
 
 def test_no_shell_is_offered_what_is_not_taken(completion):
