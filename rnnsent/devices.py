@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 
 import jax
 from jax.sharding import AxisType, Mesh
@@ -40,11 +41,21 @@ def configure(count: int | None = None) -> None:
 
 
 def mesh(seeds: int = 1) -> Mesh:
-    """All local devices as (seeds x rows): whole trainings side by side, then rows of a batch.
+    """All devices as (seeds x rows): whole trainings side by side, then rows of a batch.
 
-    As many devices along ``SEEDS`` as divide both the seeds and the devices evenly.
+    Those of every process that takes part. As many devices along ``SEEDS`` as divide both the
+    seeds and the devices evenly.
     """
-    devices = jax.local_device_count()
-    along = math.gcd(seeds, devices)
-    shape = (along, devices // along)
-    return jax.make_mesh(shape, (SEEDS, ROWS), axis_types=(AxisType.Auto,) * 2)
+    return _mesh(jax.devices(), seeds)
+
+
+def local_mesh() -> Mesh:
+    """This process's own devices as (1 x rows)."""
+    return _mesh(jax.local_devices(), 1)
+
+
+def _mesh(devices: Sequence[jax.Device], seeds: int) -> Mesh:
+    along = math.gcd(seeds, len(devices))
+    shape = (along, len(devices) // along)
+    kinds = (AxisType.Auto,) * 2
+    return jax.make_mesh(shape, (SEEDS, ROWS), axis_types=kinds, devices=devices)

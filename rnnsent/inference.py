@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 
 from rnnsent.arrays import Array
 from rnnsent.data import lengths, pack_rows
-from rnnsent.devices import ROWS, SEEDS, mesh
+from rnnsent.devices import ROWS, SEEDS, local_mesh
 from rnnsent.model import SentimentClassifier
 
 
@@ -22,7 +22,7 @@ def predict(
     Rows of similar length are read together; the last batch is filled up, so that one compilation
     serves.
     """
-    devices = mesh()
+    devices = local_mesh()
     rows = -(-min(batch_size, max(len(ids_NT), 1)) // devices.size) * devices.size
     params = jax.device_put(params, NamedSharding(devices, P()))
     ids_NT = pack_rows(ids_NT)

@@ -26,6 +26,7 @@ from rnnsent.devices import ROWS, SEEDS, mesh
 from rnnsent.epochs import Progress, Totals, run_epochs
 from rnnsent.layout import Batch, Labelled, Plan, Rows, default_micro_batch, epoch_order, plan
 from rnnsent.model import SentimentClassifier, init
+from rnnsent.processes import spread, whole
 
 INITIAL, DROPOUT, ORDER = range(3)
 """The streams of randomness that a training draws from its seed's key."""
@@ -297,8 +298,8 @@ def fit(
     devices = mesh(len(states))
     layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
     count = len(reviews.label_N)
-    rows = jax.device_put(Rows.of(reviews.ids_NT, reviews.label_N), NamedSharding(devices, P()))
-    stacked = jax.device_put(stack(states), NamedSharding(devices, P(SEEDS)))
+    rows = spread(Rows.of(reviews.ids_NT, reviews.label_N), NamedSharding(devices, P()))
+    stacked = spread(stack(states), NamedSharding(devices, P(SEEDS)))
     dispatch = functools.partial(
         train_steps, model=model, optimizer=optimizer, layout=layout, devices=devices
     )
@@ -307,14 +308,15 @@ def fit(
         return _orders(stacked.key, epoch, count, layout)
 
     def advance(stacked, order_SKB, start, stop):
-        return dispatch(stacked, rows, order_SKB, (start, stop))
+        stacked, totals = dispatch(stacked, rows, order_SKB, (start, stop))
+        return stacked, whole(totals, devices)
 
     first = int(states[0].epoch)
     ahead, steps = range(first, first + epochs), -(-count // batch_size)
     stacked, history = run_epochs(order, advance, stacked, ahead, steps, progress)
     stacked = stacked.replace(epoch=stacked.epoch + len(history))
     of_seeds = [[epoch[i] for epoch in history] for i in range(len(states))]
-    return _unstack(stacked, len(states)), of_seeds
+    return _unstack(whole(stacked, devices), len(states)), of_seeds
 
 
 @jax.jit

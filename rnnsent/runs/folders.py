@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rnnsent import console, locks
+from rnnsent import console, locks, processes
 from rnnsent.data import Encoding, Reviews, Vocabulary
 from rnnsent.errors import UserError
 from rnnsent.runs import files
@@ -77,11 +77,16 @@ def open_folder(
     """The folder ``run``, or a new one under ``out``, ready for trainings on these reviews.
 
     Configuration, provenance and vocabulary are written into it. Inside of the context no other
-    process opens it, and what the system refuses to write is a ``UserError``.
+    process opens it, and what the system refuses to write is a ``UserError``. Of several processes
+    of one run only the first has it; the others have a copy that ends with them.
 
     Raises:
       UserError: if it cannot be written to, holds a run on other data, or is another process's.
     """
+    if not processes.is_first():
+        with processes.copy_of(None) as copy:
+            yield copy
+        return
     check_place(out, run)
     folder = run or new_folder(out, f"{experiment}-{reviews.provenance['source']}")
     with _writing_to(folder):
@@ -91,7 +96,7 @@ def open_folder(
         if _holds_a_run(folder):
             config = files.read_json(folder / "config.json", RunConfig)
             _check_same_data(folder, reviews)
-        with _writing_to(folder):
+        with _writing_to(folder), processes.copy_of(folder):
             files.write_json(folder / "config.json", config)
             files.write_json(folder / "provenance.json", provenance)
             save_vocabulary(folder, reviews.vocabulary, reviews.encoding)

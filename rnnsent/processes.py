@@ -1,0 +1,193 @@
+"""Several processes as one run, on one machine or many: each is told the same command.
+
+All do the same: they draw the same random numbers, train as one program over the devices of all
+(:func:`rnnsent.devices.mesh`), and hold the same results. The first one's run folder is kept, and
+it alone speaks; the others work in a copy of it that ends with them.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import functools
+import io
+import os
+import pathlib
+import signal
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, Sharding
+from jax.sharding import PartitionSpec as P
+
+from rnnsent.errors import UserError
+
+HEARTBEAT_SECONDS = 20
+"""A process that was not heard of for so long is taken for dead."""
+
+ENDED = (
+    "error: another process of this run ended or cannot be reached, so this one ends too. Start "
+    "all of them again with --run and the run's folder: what is finished in it is kept."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where this process stands among those of a run.
+
+    Attributes:
+      processes: how many there are; 1 is a run of one.
+      process: this one's number, from 0.
+      coordinator: ``host:port`` of the first one; None where ``cluster`` knows it.
+      cluster: whether all of this follows from the variables of Slurm, MPI or the like.
+
+    Raises:
+      UserError: for values that do not go together.
+    """
+
+    processes: int = 1
+    process: int = 0
+    coordinator: str | None = None
+    cluster: bool = False
+
+    def __post_init__(self) -> None:
+        if self.processes < 1 or not 0 <= self.process < self.processes:
+            raise UserError(
+                f"--process is {self.process} of --processes {self.processes}; give how many there "
+                "are, and this one's number from 0."
+            )
+        if self.processes > 1 and not self.coordinator:
+            raise UserError(
+                "--processes needs --coordinator HOST:PORT, a free port where process 0 runs."
+            )
+        if self.coordinator and not self.coordinator.rpartition(":")[2].isdecimal():
+            raise UserError(f"--coordinator is {self.coordinator}, expected HOST:PORT.")
+
+
+def join(place: Place) -> None:
+    """Waits for the other processes; for entry points, before JAX is used.
+
+    From then on a process that dies ends the others, with ``ENDED``.
+
+    Raises:
+      UserError: if they cannot be found.
+    """
+    if place.processes == 1 and not place.cluster:
+        return
+    several = (place.coordinator, place.processes, place.process)
+    options = {"heartbeat_timeout_seconds": HEARTBEAT_SECONDS, "initialization_timeout": 60}
+    try:
+        jax.distributed.initialize(*(() if place.cluster else several), **options)
+    except (RuntimeError, ValueError) as error:
+        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise UserError(f"The processes of this run do not find one another ({first}).") from error
+    ctypes.CDLL(None).signal(signal.SIGABRT, _ON_ABORT)
+    if not is_first():
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+
+
+def is_first() -> bool:
+    """Whether this process is the only one or the first one."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Inside, a process that ends by a mistake or an interruption does so at once.
+
+    JAX would have it wait for the others, which wait for it; so they are told that it is gone.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        if end.code and jax.distributed.is_initialized():
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        raise
+
+
+def _ended(_: int) -> None:
+    os.write(2, f"{ENDED}\n".encode())
+    os._exit(1)
+
+
+_ON_ABORT = ctypes.CFUNCTYPE(None, ctypes.c_int)(_ended)
+"""Where JAX misses another process it calls abort(), in a thread of its own; Python's own handlers
+would run too late."""
+
+
+@contextlib.contextmanager
+def copy_of(folder: pathlib.Path | None) -> Iterator[pathlib.Path]:
+    """A folder of the first process in every other one, which works in a copy until it ends.
+
+    Args:
+      folder: the first process's own; None in the others.
+    """
+    if jax.process_count() == 1:
+        assert folder is not None, "the only process is the first"
+        yield folder
+        return
+    content = _same(_packed(folder) if folder else b"")
+    if folder:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="rnnsent-") as place:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            archive.extractall(place, filter="data")
+        yield pathlib.Path(place)
+
+
+def _packed(folder: pathlib.Path) -> bytes:
+    with io.BytesIO() as buffer:
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.add(folder, arcname=".")
+        return buffer.getvalue()
+
+
+def _same(content: bytes) -> bytes:
+    """The first process's bytes in all of them."""
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
+    mine = np.frombuffer(content.ljust(size, b"\0")[:size], np.uint8)
+    return np.asarray(multihost_utils.broadcast_one_to_all(mine)).tobytes()
+
+
+def spread(tree: Any, sharding: NamedSharding) -> Any:
+    """Arrays that every process has a copy of, over the devices of a mesh.
+
+    Args:
+      tree: of arrays, keys among them, the same in every process.
+      sharding: where each part shall be.
+    """
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(functools.partial(_put, sharding=sharding), tree)
+
+
+def _put(leaf: Any, sharding: Sharding) -> Any:
+    # Only an array of the host's can be put where other processes have a part.
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_put(jax.random.key_data(leaf), sharding))
+    return jax.device_put(np.asarray(leaf), sharding)
+
+
+def whole(tree: Any, devices: Mesh) -> Any:
+    """Arrays over the devices of a mesh as this process can read them, copied where need be."""
+    if jax.process_count() == 1:
+        return tree
+    everywhere = jax.jit(lambda tree: tree, out_shardings=NamedSharding(devices, P()))(tree)
+    return jax.tree.map(_own, everywhere)
+
+
+def _own(leaf: Any) -> Any:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_own(jax.random.key_data(leaf)))
+    return leaf.addressable_data(0)
