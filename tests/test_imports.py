@@ -23,7 +23,7 @@ RANK = {
             ("model",),
             ("parameters",),
             ("recipes", "layout", "contract", "interop"),
-            ("inference", "testing"),
+            ("inference", "testing", "exported", "streaming"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
@@ -47,6 +47,7 @@ FENCED = {
     "distributed": ("sweep",),
     "dask": ("sweep",),
     "pyarrow": ("sweep",),
+    "flatbuffers": (),
     "h5py": ("interop",),
     "safetensors": ("interop",),
 }
@@ -103,7 +104,8 @@ def test_nothing_heavy_and_no_backend_at_import():
     ]
     script = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
-        "heavy = {'tensorflow', 'keras', 'torch', 'distributed', 'h5py', 'safetensors'}\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'distributed', 'h5py', 'safetensors',"
+        " 'flatbuffers'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "import jax\njax.config.update('jax_num_cpu_devices', 3)\n"  # fails once a backend is up
