@@ -104,8 +104,7 @@ def test_nothing_heavy_and_no_backend_at_import():
     ]
     script = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
-        "heavy = {'tensorflow', 'keras', 'torch', 'distributed', 'h5py', 'safetensors',"
-        " 'flatbuffers'}\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'distributed', 'h5py', 'safetensors'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "import jax\njax.config.update('jax_num_cpu_devices', 3)\n"  # fails once a backend is up

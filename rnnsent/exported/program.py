@@ -60,9 +60,10 @@ def check(found: export.Exported) -> None:
     A program may call functions of the process by name or address; ours call none but the check of
     their shapes.
     """
-    told = [(str(a.dtype), a.ndim) for a in (*found.in_avals, *found.out_avals)]
-    if told != [("int32", 2), ("float32", 1)] or found.nr_devices != 1:
-        raise ValueError(f"it is a program of {told}, on {found.nr_devices} devices")
+    avals = (*found.in_avals, *found.out_avals)
+    told = [f"{a.dtype}[{','.join(map(str, a.shape))}]" for a in avals]
+    if told != ["int32[b,t]", "float32[b]"] or found.nr_devices != 1:
+        raise ValueError(f"it is a program of {', '.join(told)}, on {found.nr_devices} devices")
     text = found.mlir_module()
     if text.count("custom_call") != text.count("custom_call @shape_assertion("):
         raise ValueError("it calls functions outside of itself")
