@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from exported.made import VOCABULARY, model_of, params_of
+from scripts import block
 
 import rnnsent
 from rnnsent import streaming
@@ -86,6 +87,17 @@ def test_words_of_a_text_are_compiled_once(lstm):
     streamed(*lstm, np.array([ids[::-1]], np.int32))
     assert streaming.step._cache_size() == before + 1
     np.testing.assert_allclose(first_1T[:, -1], rnnsent.predict(*lstm, np.array([ids])), **CLOSE)
+
+
+def test_the_readmes_example(lstm):
+    model, params = lstm
+    source = block("python", "stream = rnnsent.streaming")
+    held = {"rnnsent": rnnsent, "np": np, "vocabulary": VOCABULARY}
+    held |= {"model": model, "params": params}
+    assert source.count("5000") == 1
+    exec(source.replace("5000", "20"), held)
+    ids_1T = np.array([[1, 4, 5, 6]], np.int32)
+    np.testing.assert_allclose(held["logits_B"], rnnsent.predict(model, params, ids_1T), **CLOSE)
 
 
 def test_what_does_not_fit_is_refused(lstm):

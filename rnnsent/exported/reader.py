@@ -145,6 +145,7 @@ def of(parts: Mapping[str, bytes]) -> Classifier:
         raise Unreadable(f"its JSON is not a model's: {_plain(error)}") from error
     try:
         program = export.deserialize(bytearray(parts["model.stablehlo"]))
+        program.mlir_module()  # only that reads it whole
     except ImportError:
         raise
     except Exception as error:  # of any kind, JAX's and its libraries'

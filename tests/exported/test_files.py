@@ -15,11 +15,14 @@ import pytest
 from exported.made import VOCABULARY, model_of, params_of, saved
 from guests import GUESTS
 from jax import export
+from scripts import block
 
 from rnnsent import data, exported, inference
 from rnnsent.cells import CELLS
 from rnnsent.errors import UserError
 from rnnsent.exported import program
+
+pytest.importorskip("flatbuffers")
 
 SHAPES = ((1, 1), (3, 7), (5, 30), (2, 0), (0, 4))
 
@@ -200,7 +203,9 @@ def test_a_program_that_is_not_logits_of_ids_alone_is_refused(tmp_path, parts):
         return refused(tmp_path / "m.pyz", packed(parts | {"model.stablehlo": content}))
 
     held = parts["model.stablehlo"]
-    for content in (b"", held[:500], held[:100] + b"\xff" * 8 + held[108:], pickle.dumps(1)):
+    version = held.index(b"ML\xefR") + 4  # of MLIR's bytecode; the one that follows is read later
+    later = held[:version] + b"\xff" + held[version + 1 :]
+    for content in (b"", held[:500], held[:100] + b"\xff" * 8 + held[108:], pickle.dumps(1), later):
         assert f"of JAX {jax.__version__}, cannot be read" in said(content)
     assert "it is a program of" in said(program_of(lambda ids: ids))
 
@@ -214,3 +219,17 @@ def test_without_flatbuffers_one_line_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "flatbuffers", None)
     with pytest.raises(UserError, match=r"flatbuffers .*rnnsent\[formats\]"):
         saved(tmp_path / "m.pyz")
+
+
+def test_the_readmes_way_from_python(tmp_path, monkeypatch):
+    model, params = saved(tmp_path / "mine.pyz")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    ids_NT = ids_of(2, 6)
+    source, held = block("python", 'sys.path.append("mine.pyz")'), {"sys": sys, "ids_NT": ids_NT}
+    try:
+        exec(source.replace("\nmodel.logits", "\nsaid = model.logits"), held)
+    finally:
+        sys.modules.pop("rnnsent_reader", None)
+    want = inference.predict(model, params, ids_NT)
+    np.testing.assert_allclose(held["said"], want, rtol=1e-6, atol=1e-6)
