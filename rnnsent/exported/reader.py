@@ -107,7 +107,7 @@ class Classifier:
 
     def probability(self, texts: Sequence[str]) -> np.ndarray:
         """Of each text that it is positive, float32 (N,)."""
-        return 1 / (1 + np.exp(-self.logits(self.encode(texts))))
+        return 0.5 + 0.5 * np.tanh(self.logits(self.encode(texts)) / 2)
 
     def line(self, text: str) -> str:
         """The probability, and how much of the text the model knows."""
@@ -183,6 +183,8 @@ def main() -> None:
     except Unreadable as error:
         print(f"error: This file cannot be read: {error}.", file=sys.stderr)
         raise SystemExit(2) from None
-    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]  # a text file
-    for text in sys.argv[1:] or sys.stdin:
+    texts = sys.argv[1:]
+    if not texts:
+        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]  # a text file
+    for text in texts or sys.stdin:
         print(model.line(text), flush=True)
