@@ -23,7 +23,7 @@ RANK = {
             ("model",),
             ("parameters",),
             ("recipes", "layout", "contract", "interop"),
-            ("inference", "testing"),
+            ("inference", "testing", "exported", "streaming"),
             ("training",),
             ("checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
@@ -48,6 +48,7 @@ FENCED = {
     "distributed": ("sweep",),
     "dask": ("sweep",),
     "pyarrow": ("sweep",),
+    "flatbuffers": (),
     "h5py": ("interop",),
     "safetensors": ("interop",),
 }
