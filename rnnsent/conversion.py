@@ -7,6 +7,7 @@ from collections.abc import Collection
 from rnnsent import exported, interop, recipes, runs
 from rnnsent.errors import UserError
 from rnnsent.interop import Portable
+from rnnsent.model import OPTIONS
 from rnnsent.parameters import size
 
 
@@ -107,7 +108,7 @@ def _of_recipe(source: pathlib.Path, portable: Portable, name: str) -> Portable:
         raise UserError(f"{source} says itself what its model is; leave out --recipe.")
     held = portable.model
     model = recipes.find(name).classifier(held.vocab_size)
-    for field in ("cell", "features", "head", "embedding_size"):
+    for field in ("cell", "features", "head", "embedding_size", *OPTIONS):
         have, want = getattr(held, field), getattr(model, field)
         if have != want:
             raise UserError(f"{source}: {field} is {have}, and {want} in the recipe {name}.")
