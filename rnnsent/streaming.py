@@ -64,7 +64,7 @@ def step(
 
 def _bound(model: SentimentClassifier, params: Any) -> SentimentClassifier:
     # Fields that a model need not have.
-    if getattr(model, "bidirectional", False) or getattr(model, "pooling", "last") != "last":
+    if model.bidirectional or model.pooling != "last":
         raise ValueError(
             "a model that reads both ways (bidirectional) or pools over all steps cannot be read "
             "word by word: its carry after a word is not all that it goes on from"
