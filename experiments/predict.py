@@ -42,7 +42,14 @@ def main(options: Options) -> None:
     source = runs.data_of(folder)
     about = f"Trained on: {source['source']} — {source['title']} ({folder})"
     table = Table(("model", "probability of positive, by seed"), _rows(trainings, ids_1T, options))
-    terminal.show([Paragraph(about), Paragraph(f"Read as: {read}"), table])
+    lines = about, f"Read as: {read}", _dropped(options.text, vocabulary)
+    terminal.show([*map(Paragraph, lines), table])
+
+
+def _dropped(text: str, vocabulary: data.Vocabulary) -> str:
+    words = data.tokenise(text)
+    unknown = len(vocabulary.unknown(words))
+    return f"Left out: {unknown} of {len(words)} words, which the vocabulary does not have."
 
 
 def _rows(

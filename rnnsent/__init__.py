@@ -28,7 +28,7 @@ _HOMES = {
     "train_step": "training",
     "trajectory": "analysis",
 }
-_MODULES = ("analysis", "cells", "data", "evaluation", "recipes")
+_MODULES = ("analysis", "cells", "data", "evaluation", "exported", "recipes", "streaming")
 
 __all__ = sorted((*_HOMES, *_MODULES, "__version__"))
 

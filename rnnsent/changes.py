@@ -28,8 +28,8 @@ def _option(hint: Any) -> Any:
     elif typing.get_origin(kind) is tuple:
         metavar = f"{typing.get_args(kind)[0].__name__.upper()} …"
     else:
-        choices = typing.get_args(kind)
-        metavar = f"{{{','.join(choices)}}}" if choices else kind.__name__.upper()
+        choices = (True, False) if kind is bool else typing.get_args(kind)
+        metavar = f"{{{','.join(map(str, choices))}}}" if choices else kind.__name__.upper()
     told = tyro.conf.arg(help=text, metavar=metavar, help_behavior_hint="")
     return Annotated[kind | None, told]
 

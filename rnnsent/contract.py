@@ -27,7 +27,8 @@ def check(model: SentimentClassifier) -> None:
     Raises:
       UserError: for the first promise that is broken.
     """
-    widths, options = (model.embedding_size, *model.features), dict(model.cell_options)
+    options, outputs = dict(model.cell_options), 2 if model.bidirectional else 1
+    widths = (model.embedding_size, *(outputs * width for width in model.features))
     for inputs, features in zip(widths, model.features, strict=False):
         dropped = model.recurrent_dropout > 0
         if model.cell in cells.CELLS:

@@ -1,12 +1,13 @@
-"""A trained model from one kind of file to another."""
+"""A trained model from one kind of file to another, or to one that runs by itself."""
 
 import dataclasses
 import pathlib
 from collections.abc import Collection
 
-from rnnsent import interop, recipes, runs
+from rnnsent import exported, interop, recipes, runs
 from rnnsent.errors import UserError
 from rnnsent.interop import Portable
+from rnnsent.model import OPTIONS
 from rnnsent.parameters import size
 
 
@@ -48,16 +49,56 @@ def convert(
     return [about, *portable.notes, portable.assumes]
 
 
-def _from_folder(folder: pathlib.Path, cells: Collection[str]) -> Portable:
-    """The model of a training's folder, or of a run's where it is the only one."""
-    if (folder / "result.json").exists():
-        training = runs.read(folder)
-    else:
-        training, *others = runs.trusted(runs.readable(folder), cells)
-        if others:
-            there = ", ".join(str(one.folder) for one in (training, *others)[:6])
-            raise UserError(f"{folder} holds {len(others) + 1} models; give one of {there}.")
+def export(
+    source: pathlib.Path,
+    target: pathlib.Path,
+    *,
+    cells: Collection[str] = (),
+    force: bool = False,
+) -> list[str]:
+    """Writes a trained model to a file that runs without rnnsent, see :mod:`rnnsent.exported`.
+
+    Args:
+      source: the folder of a training, or of a run that holds one.
+      target: the file.
+      cells: that may be imported, as ``module:Class``, besides the shipped ones.
+      force: write over a file that exists.
+
+    Returns:
+      What was exported and how it is run, a sentence each.
+
+    Raises:
+      UserError: if there is no such model, or it cannot be exported; nothing is written then.
+    """
+    interop.check_place(target, force)
+    training = _training(source, cells)
     model, _, params = runs.restore(training, cells)
+    run = training.folder.absolute().parents[1]
+    text, held = runs.load_vocabulary(run), runs.data_of(run)
+    about = f"{held['source']}: {held['title']}"
+    exported.save(target, model, params, *text, trained_on=about, force=force)
+    return [
+        f"{training.title}, seed {training.seed}: {size(params):,} parameters and "
+        f"{len(text[0].words):,} words, from {training.folder} to {target}, "
+        f"{target.stat().st_size / 1e6:.1f} MB.",
+        f'It runs wherever JAX is: python {target.name} "a fine film"',
+    ]
+
+
+def _training(folder: pathlib.Path, cells: Collection[str]) -> runs.Training:
+    """A training by its folder, or a run's where it is the only one."""
+    if (folder / "result.json").exists():
+        return runs.read(folder)
+    training, *others = runs.trusted(runs.readable(folder), cells)
+    if others:
+        there = ", ".join(str(one.folder) for one in (training, *others)[:6])
+        raise UserError(f"{folder} holds {len(others) + 1} models; give one of {there}.")
+    return training
+
+
+def _from_folder(folder: pathlib.Path, cells: Collection[str]) -> Portable:
+    """The model of :func:`_training`."""
+    model, _, params = runs.restore(_training(folder, cells), cells)
     return Portable(model, params)
 
 
@@ -67,7 +108,7 @@ def _of_recipe(source: pathlib.Path, portable: Portable, name: str) -> Portable:
         raise UserError(f"{source} says itself what its model is; leave out --recipe.")
     held = portable.model
     model = recipes.find(name).classifier(held.vocab_size)
-    for field in ("cell", "features", "head", "embedding_size"):
+    for field in ("cell", "features", "head", "embedding_size", *OPTIONS):
         have, want = getattr(held, field), getattr(model, field)
         if have != want:
             raise UserError(f"{source}: {field} is {have}, and {want} in the recipe {name}.")

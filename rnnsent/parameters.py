@@ -19,7 +19,10 @@ def shapes(model: SentimentClassifier) -> dict[str, Any]:
 
 
 def recurrent(params: Mapping[str, Any]) -> list[Any]:
-    """Those of the recurrent layers, the lowest first; a layer without any is left out."""
+    """Those of the recurrent layers, the lowest first, then those that read backward.
+
+    A layer without any is left out.
+    """
     return [layer for name, layer in params.items() if name.startswith("layer_")]
 
 
@@ -35,13 +38,15 @@ def summary(model: SentimentClassifier, maxlen: int = 132) -> list[tuple[str, st
     def count(name):
         return size(params.get(name, {}))
 
-    title = cells.title(model.cell)
+    title, parts = cells.title(model.cell), ("layer_{}", "layer_backward_{}", "norm_{}")
+    title += " both ways" if model.bidirectional else ""
     rows = [("Embedding", f"(B, {maxlen}, {model.embedding_size})", count("embedding"))]
     for i, features in enumerate(model.features):
-        last = i == len(model.features) - 1
-        shape = f"(B, {features})" if last else f"(B, {maxlen}, {features})"
-        rows.append(
-            (f"{title} {features} {'last' if last else 'sequences'}", shape, count(f"layer_{i}"))
-        )
+        width = features * (2 if model.bidirectional else 1)
+        top = i == len(model.features) - 1
+        shape = f"(B, {width})" if top else f"(B, {maxlen}, {width})"
+        gives = model.pooling if top else "sequences"
+        counted = sum(count(part.format(i)) for part in parts)
+        rows.append((f"{title} {features} {gives}", shape, counted))
     rows.append((f"Dense {model.head} relu", f"(B, {model.head})", count("hidden")))
     return [*rows, ("Dense 1 sigmoid", "(B, 1)", count("logit"))]

@@ -182,12 +182,12 @@ def _check_step(step: Step, params: Params, carry: Carry, x_BTE: Any) -> None:
     """Raises ``ValueError`` unless a step's carry has the structure of the one before it."""
     if not isinstance(carry, tuple) or not carry:
         raise ValueError(f"the carry is a {type(carry).__name__}, expected a tuple of arrays")
-    rows = len(jax.tree.leaves(x_BTE)[0])
+    rows = jax.tree.leaves(x_BTE)[0].shape[0]
     if any(jnp.shape(a)[:1] != (rows,) for a in jax.tree.leaves(carry)):
         raise ValueError(
             f"the carry is {described(carry)}, expected arrays of {rows} rows, as the inputs have"
         )
-    x_BE = jax.tree.map(lambda a: jax.ShapeDtypeStruct((len(a), *a.shape[2:]), a.dtype), x_BTE)
+    x_BE = jax.tree.map(lambda a: jax.ShapeDtypeStruct((a.shape[0], *a.shape[2:]), a.dtype), x_BTE)
     new = jax.eval_shape(step, params, carry, x_BE)
     before, after = (described(tree) for tree in (carry, new))
     if before != after:

@@ -113,4 +113,19 @@ class ConstantCell(Cell):
         return ((carry[0] + x_BE.mean(-1, keepdims=True)) / 2,)
 
 
+class LoopingCell(Cell):
+    """h' = tanh(2 K h + x's mean), the product in a loop of its own."""
+
+    def weights(self, input_size):
+        del input_size
+        return {"kernel": self.param("kernel", nn.initializers.orthogonal(), (self.features,) * 2)}
+
+    def step(self, params, carry, x_BE):
+        def body(_, sum_BH):
+            return sum_BH + carry[0] @ params["kernel"]
+
+        sum_BH = jax.lax.fori_loop(0, 2, body, jnp.zeros_like(carry[0]))
+        return (jnp.tanh(sum_BH + x_BE.mean(-1, keepdims=True)),)
+
+
 GUESTS = (MinimalCell, MatrixCell, CountingCell, ShuffledCell, PositiveCell, ConstantCell)

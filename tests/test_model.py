@@ -189,11 +189,48 @@ def test_what_is_embedded_can_be_read_again():
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"recurrent_dropout": -0.1}, "recurrent_dropout is -0.1"),
         ({"recurrent_init": "zeros"}, "recurrent_init is 'zeros'"),
+        ({"pooling": "sum"}, "pooling is 'sum', expected last or mean or max"),
+        ({"compute": "float16"}, "compute is 'float16', expected float32 or bfloat16"),
+        ({"residual": True}, r"features are \(128, 64\)"),
     ],
 )
 def test_impossible_models_are_refused(wrong, match):
     with pytest.raises(ValueError, match=match):
         SentimentClassifier(**wrong)
+
+
+def test_the_weights_of_both_directions_start_as_the_model_says():
+    model = SentimentClassifier("simple_rnn", features=(4, 2), bidirectional=True, vocab_size=9)
+    params = init(model.clone(recurrent_init="identity", recurrent_gain=0.5), KEY)
+    for name, width in (("layer_1", 2), ("layer_backward_0", 4), ("layer_backward_1", 2)):
+        np.testing.assert_array_equal(params[name]["recurrent_kernel"], np.eye(width) / 2)
+    drawn = init(model.clone(recurrent_init="orthogonal"), KEY)
+    first, second = (drawn[name]["recurrent_kernel"] for name in ("layer_0", "layer_backward_0"))
+    assert (first != second).all()
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_a_pooled_trajectory_ends_with_the_prediction(pooling):
+    model = small("notebook-simple-rnn", features=(4, 4), pooling=pooling, residual=True)
+    params = sharper(init(model, KEY))
+    ids_BT = np.where(mask_of("empty", 4, 9), 7, 0)
+    trajectory_BT = trajectory(model)(params, ids_BT)
+    np.testing.assert_allclose(trajectory_BT[:, -1], logits(model)(params, ids_BT), atol=1e-6)
+
+
+def test_a_model_that_reads_both_ways_refuses_what_one_direction_has():
+    model = small("notebook-lstm", features=(4,), bidirectional=True)
+    bound = model.bind({"params": init(model, KEY)})
+    with pytest.raises(ValueError, match="has no trajectory; use rnnsent.analysis.trajectory"):
+        bound.trajectory(np.ones((1, 3), int))
+    with pytest.raises(ValueError, match="has no one carry between two steps"):
+        bound.initial_carries(np.ones((1, 3, 32)))
+
+
+def test_options_are_those_not_at_their_defaults():
+    model = small("notebook-lstm", features=(4, 4), pooling="max", compute="bfloat16")
+    assert model.options() == {"pooling": "max", "compute": "bfloat16"}
+    assert not small("notebook-lstm").options()
 
 
 @pytest.mark.parametrize("wrong", [{"cell": "gpt"}, {"cell_options": (("leak", 1),)}])

@@ -1,6 +1,7 @@
 """The files beside the code, which others' tools read."""
 
 import hashlib
+import json
 import re
 import tomllib
 
@@ -46,3 +47,13 @@ def test_what_a_page_names_is_there(name):
     assert links and files
     for path in (*links, *files):
         assert (ROOT / path).exists(), path
+
+
+def test_the_tour_is_shown_as_it_ran_from_top_to_bottom():
+    """That it runs on made-up reviews, ``.ci/run`` tries."""
+    cells = json.loads((ROOT / "docs/tour.ipynb").read_text())["cells"]
+    ran = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in ran] == list(range(1, len(ran) + 1))
+    outputs = [output for cell in ran for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 4

@@ -19,9 +19,24 @@ from rnnsent.model import SentimentClassifier
 
 @functools.partial(jax.jit, static_argnames="model")
 def trajectory(model: SentimentClassifier, params: Any, ids_BT: Array) -> Array:
-    """Logits (B, T) after each step: what the model would say if the review ended there."""
+    """Logits (B, T) after each step: what the model would say if the review ended there.
+
+    A model that reads both ways reads every beginning of the review by itself, at T times the cost.
+    """
+    if model.bidirectional:
+        return _of_beginnings(_plain(model), params, ids_BT)
     # Flax types a call with mutable collections too, which returns them beside the result.
     return _plain(model).apply({"params": params}, ids_BT, method="trajectory")  # type: ignore[return-value]
+
+
+def _of_beginnings(model: SentimentClassifier, params: Any, ids_BT: Array) -> Array:
+    step_T = jnp.arange(ids_BT.shape[1])
+
+    def upto(step):
+        return model.apply({"params": params}, ids_BT, (ids_BT != PAD) & (step_T <= step))
+
+    logits_TB: Array = jax.lax.map(upto, step_T)
+    return logits_TB.T
 
 
 def _plain(model: SentimentClassifier) -> SentimentClassifier:
@@ -124,7 +139,7 @@ def memory(model: SentimentClassifier, params: Any, ids_BT: np.ndarray) -> dict[
       (D = T, column 0 is the last step, NaN before the first): ``x`` with respect to the step's
       embedding; ``h 1``, ``h 2``, … with respect to each layer's output after the step, and
       ``c 1``, … to the rest of its carry where it has one (an LSTM's memory; ``c 1.2`` for a third
-      array, and so on).
+      array, and so on). A model that reads both ways has only ``x``.
     """
     packed = pack_rows(np.asarray(ids_BT))
     norms = _memory_norms(model, params, packed)
@@ -141,7 +156,7 @@ def memory(model: SentimentClassifier, params: Any, ids_BT: np.ndarray) -> dict[
 def _memory_norms(model: SentimentClassifier, params: Any, ids_BT: Array) -> dict[str, Array]:
     bound = _plain(model).bind({"params": params})
     x_BTE, mask_BT = bound.embed(ids_BT)
-    carries = bound.initial_carries(x_BTE)
+    carries = [] if model.bidirectional else bound.initial_carries(x_BTE)
     named = [
         (f"{'hc'[min(j, 1)]} {i + 1}" + (f".{j}" if j > 1 else ""), a)
         for i, carry in reversed(list(enumerate(carries)))  # in the order of the stack's carry
@@ -149,7 +164,8 @@ def _memory_norms(model: SentimentClassifier, params: Any, ids_BT: Array) -> dic
     ]
     nudges = [_nudge(a, x_BTE.shape[1]) for _, a in named]
     grads = jax.grad(
-        lambda x_BTE, nudges: bound.read(x_BTE, mask_BT, nudges=nudges).sum(), argnums=(0, 1)
+        lambda x_BTE, nudges: bound.read(x_BTE, mask_BT, nudges=nudges or None).sum(),
+        argnums=(0, 1),
     )(x_BTE, nudges)
     norms = {"x": _norm(grads[0])}
     return norms | {

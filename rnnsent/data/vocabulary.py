@@ -24,8 +24,8 @@ WORD_INDEX_BYTES = 1_641_221
 WORD_INDEX_MD5 = "bfafd718b763782e994055a2d397834f"
 PUBLISHED = "published word index"
 
-_SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-_TABLE = {ord(c): " " for c in _SEPARATORS} | {ord(c): c.lower() for c in string.ascii_uppercase}
+SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+_TABLE = {ord(c): " " for c in SEPARATORS} | {ord(c): c.lower() for c in string.ascii_uppercase}
 
 
 def tokenise(text: str) -> list[str]:
@@ -51,6 +51,10 @@ class Vocabulary:
     def ids(self, words: Iterable[str]) -> list[int]:
         """Start mark, then the id of each known word; unknown words are dropped."""
         return [START, *filter(None, map(self.index.get, words))]
+
+    def unknown(self, words: Iterable[str]) -> list[str]:
+        """Those that have no id and are dropped, in order."""
+        return [word for word in words if word not in self.index]
 
     def encode(self, text: str, num_words: int | None = None) -> list[int]:
         """Ids of ``text``; ids at or above ``num_words`` become ``OOV``."""

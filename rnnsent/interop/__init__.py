@@ -5,7 +5,7 @@ None of the libraries is imported. ``load`` and ``save`` take ``.keras``, ``.wei
 Predictions are the same to the rounding of float32, under the mask that :class:`Portable` names.
 """
 
-from rnnsent.interop.files import SUFFIXES, check_target, load, save, suffix
+from rnnsent.interop.files import SUFFIXES, check_place, check_target, load, save, suffix, write
 from rnnsent.interop.layouts import LAYOUTS, Layout, check
 from rnnsent.interop.libraries import (
     from_flax,
@@ -24,6 +24,7 @@ __all__ = [
     "Layout",
     "Portable",
     "check",
+    "check_place",
     "check_target",
     "from_flax",
     "from_keras",
@@ -35,4 +36,5 @@ __all__ = [
     "to_keras",
     "to_torch",
     "torch_layer",
+    "write",
 ]

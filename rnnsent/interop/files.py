@@ -51,6 +51,11 @@ def load(path: pathlib.Path, cells: Collection[str] = ()) -> Portable:
 def check_target(path: pathlib.Path, force: bool) -> None:
     """Raises ``UserError`` if a model cannot be written there; for asking before any work."""
     suffix(path)
+    check_place(path, force)
+
+
+def check_place(path: pathlib.Path, force: bool) -> None:
+    """Raises ``UserError`` if a file, of any name, cannot be written there."""
     if os.path.lexists(path) and not force:
         raise _exists(path)
     if path.is_dir() or not path.absolute().parent.is_dir():
@@ -69,7 +74,12 @@ def save(path: pathlib.Path, portable: Portable, *, force: bool = False) -> None
       UserError: if the file exists or cannot be written, or cannot hold such a model.
     """
     check_target(path, force)
-    content = _ENCODE[suffix(path)](portable)
+    write(path, _ENCODE[suffix(path)](portable), force)
+
+
+def write(path: pathlib.Path, content: bytes, force: bool = False) -> None:
+    """Writes all of a file or nothing of it; raises as :func:`save`, whatever its name."""
+    check_place(path, force)
     partial = path.with_name(f".{uuid.uuid4().hex[:8]}.partial")
     try:
         partial.write_bytes(content)

@@ -175,7 +175,7 @@ def encode_weights(portable: Portable) -> bytes:
     """A ``.weights.h5`` file, for ``keras.Model.load_weights`` of the same model.
 
     Raises:
-      UserError: for a cell that Keras does not have.
+      UserError: for a cell that Keras does not have, or for layers with more than that.
     """
     _check_known(portable)
     arrays = iter(to_keras(portable.params))
@@ -189,7 +189,7 @@ def encode(portable: Portable) -> bytes:
     The same model makes the same file.
 
     Raises:
-      UserError: for a cell that Keras does not have.
+      UserError: for a cell that Keras does not have, or for layers with more than that.
     """
     _check_known(portable)
     members = {
@@ -209,4 +209,10 @@ def _check_known(portable: Portable) -> None:
     if cell not in LAYOUTS:
         raise UserError(
             f"Keras has no cell {cell}; it has {', '.join(LAYOUTS)}. Convert to .safetensors."
+        )
+    if options := portable.model.options():
+        shown = ", ".join(f"{name}={value}" for name, value in options.items())
+        raise UserError(
+            f"A file of Keras's holds plain recurrent layers here, and the model has {shown}. "
+            "Convert to .safetensors."
         )

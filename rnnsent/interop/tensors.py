@@ -15,10 +15,12 @@ from msgspec import Meta
 
 from rnnsent import cells, parameters
 from rnnsent.arrays import Held
+from rnnsent.deep import Compute
 from rnnsent.errors import UserError
 from rnnsent.interop.hdf5 import INSTALL
 from rnnsent.interop.portable import Portable
 from rnnsent.model import SentimentClassifier
+from rnnsent.pooling import Pooling
 
 KEY = "rnnsent"
 """Of the file's metadata; its value is the JSON of :class:`Fields`."""
@@ -29,8 +31,13 @@ Width = Annotated[int, Meta(ge=1, lt=2**31)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
-class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A model's fields, all but how its recurrence is run; and whether id 0 is padding."""
+class Fields(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
+    """A model's fields, all but how its recurrence is run; and whether id 0 is padding.
+
+    Those with a default here are written only where they differ from it.
+    """
 
     format: int
     cell: Annotated[str, Meta(min_length=1, max_length=1_000)]
@@ -44,6 +51,11 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     vocab_size: Width
     embedding_size: Width
     mask_zero: bool
+    bidirectional: bool = False
+    pooling: Pooling = "last"
+    residual: bool = False
+    layer_norm: bool = False
+    compute: Compute = "float32"
 
     def model(self) -> SentimentClassifier:
         """The model; ``ValueError`` for fields that none can have."""

@@ -63,9 +63,9 @@ def entrants(
     """Recipes by name or file, then cells by name, these with the training of ``sound-gru``.
 
     Raises:
-      UserError: if there is no such one, or two have one name.
+      UserError: if there is no such one, two have one name, or one's layers are not plain.
     """
-    chosen = [recipes.find(name) for name in recipe_names]
+    chosen = [_plain(recipes.find(name)) for name in recipe_names]
     chosen += [_of_cell(name) for name in cell_names]
     out = [Entrant(r.title, r.name, r.folder, probed(r, settings)) for r in chosen]
     for taken in ("name", "title"):
@@ -73,6 +73,17 @@ def entrants(
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UserError(f"{', '.join(twice)}: named twice; give each recipe and cell once.")
     return out
+
+
+def _plain(recipe: Recipe) -> Recipe:
+    """The recipe; ``UserError`` where its layers have what the probe's do not."""
+    if options := recipe.classifier(vocab_size=1).options():
+        shown = ", ".join(f"{name}={value}" for name, value in options.items())
+        raise UserError(
+            f"{recipe.name} has {shown}; the probe asks what a cell remembers, in plain recurrent "
+            "layers. Leave that recipe out, or that field."
+        )
+    return recipe
 
 
 def _of_cell(name: str) -> Recipe:

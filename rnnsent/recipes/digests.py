@@ -11,10 +11,16 @@ import msgspec
 
 from rnnsent import cells
 from rnnsent.errors import UserError
+from rnnsent.model import OPTIONS
 from rnnsent.recipes.recipe import Recipe
 
 INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages: what lies beside a cell there is not of one making with it."""
+
+
+_LATER = {f.name: f.default for f in msgspec.structs.fields(Recipe) if f.name in OPTIONS}
+"""Fields that recipes did not always have: at these values they do not count, as if not there, so
+that a run from before is of the same recipe."""
 
 
 def digest(recipe: Recipe) -> str:
@@ -22,7 +28,8 @@ def digest(recipe: Recipe) -> str:
 
     Of a cell that is not shipped, the source counts too: a changed cell is another recipe.
     """
-    fields = msgspec.json.encode([recipe.fields(), _source(recipe.cell)], order="sorted")
+    held = {name: value for name, value in recipe.fields().items() if value != _LATER.get(name)}
+    fields = msgspec.json.encode([held, _source(recipe.cell)], order="sorted")
     return hashlib.sha256(fields).hexdigest()
 
 

@@ -10,8 +10,10 @@ import optax
 from msgspec import Meta
 
 from rnnsent import cells, optimizers, parameters
+from rnnsent.deep import Compute
 from rnnsent.errors import UserError
-from rnnsent.model import SentimentClassifier
+from rnnsent.model import OPTIONS, SentimentClassifier
+from rnnsent.pooling import Pooling
 
 Scalar = bool | int | float | str
 Width = Annotated[int, Meta(ge=1)]
@@ -54,6 +56,27 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     recurrent_gain: Annotated[
         float, Meta(gt=0, description="What the first recurrent weights are multiplied by.")
     ] = 1.0
+    bidirectional: Annotated[
+        bool, Meta(description="Each recurrent layer reads the review both ways.")
+    ] = False
+    pooling: Annotated[
+        Pooling,
+        Meta(description="What the head reads of the top layer's outputs, over real steps."),
+    ] = "last"
+    residual: Annotated[
+        bool,
+        Meta(
+            description="From the second recurrent layer on, inputs are added to outputs; widths "
+            "must be equal."
+        ),
+    ] = False
+    layer_norm: Annotated[
+        bool, Meta(description="Each recurrent layer's inputs pass a layer norm.")
+    ] = False
+    compute: Annotated[
+        Compute,
+        Meta(description="What the recurrent layers' matrix products are taken in."),
+    ] = "float32"
     epochs: Annotated[
         int, Meta(ge=1, description="Passes over the training reviews in one fit.")
     ] = 10
@@ -91,6 +114,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for option in self.cell_options:
             if not option.isidentifier() or option in ("features", "name", "parent"):
                 raise UserError(f"{self.name}: cell_options has {option!r}, no cell's option.")
+        try:
+            self.classifier(vocab_size=1)
+        except ValueError as error:  # for example widths that a skip connection cannot bridge
+            raise UserError(f"{self.name}: {error}.") from error
 
     def fields(self) -> dict[str, Any]:
         """All but the name."""
@@ -110,6 +137,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             vocab_size=vocab_size,
             embedding_size=self.embedding_size,
             implementation=implementation,
+            **{name: getattr(self, name) for name in OPTIONS},
         )
 
     def optimizer(self, rows: int) -> optax.GradientTransformation:

@@ -140,9 +140,9 @@ def origins(folders: Sequence[pathlib.Path]) -> list[str]:
 
 
 def save_vocabulary(folder: pathlib.Path, vocabulary: Vocabulary, encoding: Encoding) -> None:
-    """What encodes new text for this run's models."""
-    words = vocabulary.words[: encoding.num_words]
-    files.write_json(folder / "vocabulary.json", Words(vocabulary.origin, encoding, words))
+    """What encodes new text for this run's models: a rare word is unknown, no word is left out."""
+    words = Words(vocabulary.origin, encoding, vocabulary.words)
+    files.write_json(folder / "vocabulary.json", words)
 
 
 def load_vocabulary(folder: pathlib.Path) -> tuple[Vocabulary, Encoding]:

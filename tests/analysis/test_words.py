@@ -79,6 +79,16 @@ def test_a_trajectory_is_the_prediction_of_each_beginning(trained):
     np.testing.assert_allclose(analysis.trajectory(*trained, ids)[0], predicted, atol=2e-6)
 
 
+def test_both_ways_a_trajectory_is_the_prediction_of_each_beginning_too():
+    model = SentimentClassifier("gru", features=(4, 3), vocab_size=60, bidirectional=True)
+    params, ids = init(model, jax.random.key(0)), rows("interior", B=2, T=6)
+    found = analysis.trajectory(model, params, ids)
+    for row, found_T in zip(ids, found, strict=True):
+        beginnings = np.where(np.tri(6, dtype=bool), row, 0)
+        np.testing.assert_allclose(found_T, predict(model, params, beginnings), atol=2e-6)
+    assert analysis.memory(model, params, ids).keys() == {"x"}
+
+
 def test_occlusion_is_the_logit_without_the_word(trained, kind):
     ids = rows(kind)[0]
     found = analysis.occlusion(*trained, ids)

@@ -8,8 +8,8 @@ import sys
 import pytest
 from scripts import refused, run
 
-from experiments import convert, evaluate, inspect, predict
-from rnnsent import config, data, devices, provenance, runs
+from experiments import convert, evaluate, export, inspect, predict
+from rnnsent import config, data, devices, exported, provenance, runs
 from rnnsent.recipes import Recipe
 
 GUEST = """
@@ -166,6 +166,27 @@ def test_a_guests_model_is_converted_where_its_cell_is_named(folder, printed):
     assert target.exists()
 
 
+def test_an_exported_model_says_what_predict_says(folder, printed):
+    pytest.importorskip("flatbuffers")
+    text = "a good film zzz"
+    options = ("--out", "mine.pyz", *CELL)
+    said = printed(export, folder / "second/seed-1", *options)
+    assert "second, seed 1: " in said and "python mine.pyz" in said
+    (line,) = [
+        row
+        for row in printed(predict, text, "--run", folder, *CELL).splitlines()
+        if row.startswith("second")
+    ]
+    held = exported.load("mine.pyz")
+    assert re.findall(r"0\.\d{3}", line)[1] == f"{held.probability([text])[0]:.3f}"
+    assert held.about["trained_on"].startswith("toy: ")
+
+
+def test_predict_says_how_many_words_it_leaves_out(folder, printed):
+    said = printed(predict, "A good film, zzz \x1b[31mqqq", "--run", folder)
+    assert "Left out: 3 of 6 words," in said and "\x1b" not in said
+
+
 def test_one_recipe_alone_can_be_inspected(folder, printed):
     """Without the guest's cell, which the other one has."""
     said = printed(inspect, folder, "--review", 3, "--recipes", "first")
@@ -189,6 +210,11 @@ def test_one_recipe_alone_can_be_inspected(folder, printed):
         ("predict zzz --run run", "No known word"),
         ("predict hello", "no finished run"),
         ("evaluate nothing", "no finished model"),
+        ("export run --out x.pyz", "holds 2 models; give one of run/first/seed-0,"),
+        ("export run/second/seed-0 --out x.pyz", "add --cell guest_of_scripts:Guest"),
+        ("export run/first/seed-0 --out guest/x.pyz", "in a folder that exists"),
+        ("export nothing --out x.pyz", "no finished model"),
+        ("export --out x.pyz", "no finished run"),
         ("convert run/second/seed-0 x.safetensors", "add --cell guest_of_scripts:Guest"),
     ],
 )

@@ -14,6 +14,8 @@ from rnnsent import config
         ('cell = "lstm"\ncell_options = {leak = 1}', "lstm has no option leak"),
         ('cell = "guests:MinimalCell"\nrecurrent_dropout = 0.1', "h_BH"),
         ('cell = "lstm"\nrecurrent_init = "identity"', "square"),
+        ('cell = "lstm"\nresidual = true', "features are (128, 64)"),
+        ('cell = "guests:LoopingCell"\ncompute = "bfloat16"', "product inside of scan"),
     ],
 )
 def test_a_recipe_that_cannot_be_trained_leaves_nothing(

@@ -131,6 +131,18 @@ def test_what_is_written_is_read_bit_for_bit(fields, mask_zero, tmp_path):
         made.same(read.params, held.params)
 
 
+@pytest.mark.parametrize("name", ["a.keras", "a.weights.h5"])
+@pytest.mark.parametrize("option", [{"pooling": "mean"}, {"bidirectional": True}])
+def test_a_model_of_more_than_plain_layers_is_refused(name, option, tmp_path):
+    model = SentimentClassifier(
+        "lstm", features=(2,), head=2, vocab_size=3, embedding_size=2, **option
+    )
+    held = interop.Portable(model, made.params_of(model))
+    with pytest.raises(UserError, match=f"{next(iter(option))}=.* Convert to .safetensors"):
+        interop.save(tmp_path / name, held)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_model_makes_the_same_file(tmp_path):
     for name in ("a.keras", "b.keras", "a.weights.h5", "b.weights.h5"):
         interop.save(tmp_path / name, made.portable())

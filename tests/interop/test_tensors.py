@@ -37,6 +37,25 @@ def test_any_model_comes_back_whole(cell, tmp_path):
     made.same(read.params, jax.tree.map(np.asarray, params))
 
 
+def test_options_are_written_where_a_model_has_some(tmp_path):
+    plain = SentimentClassifier("gru", features=(2, 2), head=2, vocab_size=3, embedding_size=2)
+    options = {"bidirectional": True, "residual": True, "layer_norm": True, "pooling": "max"}
+    for model in (plain, plain.clone(**options, compute="bfloat16")):
+        path = tmp_path / f"{len(model.options())}.safetensors"
+        params = init(model, jax.random.key(0))
+        interop.save(path, interop.Portable(model, params))
+        read = interop.load(path)
+        assert read.model == model
+        made.same(read.params, jax.tree.map(np.asarray, params))
+        said = json.loads(safetensors_header(path)["__metadata__"]["rnnsent"])
+        assert said.keys() & {*options, "compute"} == model.options().keys()
+
+
+def safetensors_header(path) -> dict:
+    content = path.read_bytes()
+    return json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+
+
 def test_a_guests_cell_is_imported_only_where_it_is_named(tmp_path, monkeypatch):
     (tmp_path / "guest_of_tensors.py").write_text(GUEST)
     monkeypatch.syspath_prepend(tmp_path)

@@ -85,6 +85,13 @@ def test_who_cannot_take_part_is_refused(named, words):
         entrants.entrants(*named, SETTINGS)
 
 
+def test_a_recipe_of_more_than_plain_layers_is_refused(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text('extends = "sound-lstm"\nbidirectional = true\npooling = "max"\n')
+    with pytest.raises(UserError, match="my has bidirectional=True, pooling=max; the probe asks"):
+        entrants.entrants([str(path)], [], SETTINGS)
+
+
 def test_a_cell_that_cannot_start_so_is_refused_before_any_training(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text('extends = "sound-simple-rnn"\ncell = "lstm"\n')

@@ -6,20 +6,34 @@ import msgspec
 import pytest
 
 from rnnsent.errors import UserError
+from rnnsent.model import OPTIONS
 from rnnsent.recipes import SHIPPED, Recipe, digest
 from rnnsent.recipes.digests import sources
 
 
 def test_sameness_is_every_field_but_the_name():
-    start = {"recurrent_init": "orthogonal"}  # which a gain goes with
+    # Which a gain goes with, and which a skip connection does.
+    start = {"recurrent_init": "orthogonal", "features": (16, 16)}
     recipe = msgspec.structs.replace(SHIPPED["notebook-lstm"], **start)
     assert digest(msgspec.structs.replace(recipe, name="other")) == digest(recipe)
     assert len({digest(recipe) for recipe in SHIPPED.values()}) == len(SHIPPED)
     texts = {"cell": "gru", "recurrent_init": "identity", "schedule": "cosine"}
+    texts |= {"pooling": "max", "compute": "bfloat16"}
     values = texts | {"cell_options": {"a": 1}, "features": (8,), "averaging": 0.9}
     for name, value in recipe.fields().items():
         new = values[name] if name in values else value + (1 if isinstance(value, int) else 0.5)
         assert digest(msgspec.structs.replace(recipe, **{name: new})) != digest(recipe), name
+
+
+def test_a_field_that_came_later_does_not_count_at_its_default():
+    recipe = SHIPPED["notebook-lstm"]
+    before = msgspec.json.encode([counted(recipe), None], order="sorted")
+    assert digest(recipe) == hashlib.sha256(before).hexdigest()
+
+
+def counted(recipe):
+    """The fields of a recipe that has no other options."""
+    return {name: value for name, value in recipe.fields().items() if name not in OPTIONS}
 
 
 def test_sameness_of_a_guests_cell_is_its_source_too(write, monkeypatch, tmp_path):
@@ -105,7 +119,7 @@ def test_a_cell_without_helpers_has_the_digest_of_its_file(write, monkeypatch, t
         write(content, "alone.py")
         whole = msgspec.json.encode(
             [
-                Recipe(name="a", cell="alone:Cell").fields(),
+                counted(Recipe(name="a", cell="alone:Cell")),
                 hashlib.sha256(content.encode()).hexdigest(),
             ],
             order="sorted",

@@ -40,6 +40,10 @@ def test_a_file_extends_a_shipped_recipe(write):
         ('cell = "lstm"\ncell_options.features = 1', "cell_options has 'features'"),
         ('cell = "lstm"\nname = "x"', "name is 'x'; a recipe is named by its file"),
         ("cell = ", "is no valid TOML"),
+        ('cell = "lstm"\npooling = "sum"', "pooling is 'sum'; expected one of last, mean, max"),
+        ('cell = "lstm"\ncompute = "f16"', "compute is 'f16'; expected one of float32, bfloat16"),
+        ('cell = "lstm"\nresidual = 1', "residual is 1; expected bool, got int"),
+        ('cell = "lstm"\nresidual = true', r"of equal widths, and features are \(128, 64\)"),
     ],
 )
 def test_a_file_that_holds_no_recipe_is_refused_in_one_line(write, text, message):

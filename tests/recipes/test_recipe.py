@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from rnnsent import notebook
+from rnnsent.model import OPTIONS
 from rnnsent.recipes import SHIPPED, Recipe, changed, find
 from rnnsent.recipes import recipe as recipes
 
@@ -84,4 +85,4 @@ def test_the_classifier_is_the_recipes(monkeypatch):
     model = recipe.classifier(300, "scan")
     assert (model.pop("vocab_size"), model.pop("implementation")) == (300, "scan")
     assert model.pop("cell_options") == (("a", 1), ("b", 2))
-    assert model.items() <= recipe.fields().items() and len(model) == 8
+    assert model.items() <= recipe.fields().items() and len(model) == 8 + len(OPTIONS)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from rnnsent import data, provenance, runs
-from rnnsent.data import Encoding
+from rnnsent.data import Encoding, Vocabulary, encode_text
 from rnnsent.errors import UserError
 
 
@@ -95,12 +95,20 @@ def test_places_of_training_are_named_once(tmp_path, toy):
 def test_the_vocabulary_comes_back(tmp_path, toy):
     runs.save_vocabulary(tmp_path, toy.vocabulary, toy.encoding)
     vocabulary, same = runs.load_vocabulary(tmp_path)
-    assert same == toy.encoding and vocabulary.words == toy.vocabulary.words[:60]
+    assert same == toy.encoding and vocabulary == toy.vocabulary
     path = tmp_path / "vocabulary.json"
     for change in ({"encoding": {"num_words": "60"}}, {"words": [3]}):
         path.write_text(json.dumps({"origin": "x", "encoding": {}, "words": []} | change))
         with pytest.raises(UserError, match="vocabulary.json cannot be read"):
             runs.load_vocabulary(tmp_path)
+
+
+def test_a_rare_word_of_a_new_text_is_read_as_in_training(tmp_path, toy):
+    vocabulary = Vocabulary(("good", "fine", "rare"), "test")
+    encoding = Encoding(num_words=5, maxlen=4)  # of which two are words
+    runs.save_vocabulary(tmp_path, vocabulary, encoding)
+    ids_1T = encode_text("good rare unseen", *runs.load_vocabulary(tmp_path))
+    assert ids_1T.tolist() == [[0, 1, 4, 2]]
 
 
 def test_the_newest_finished_run_is_found(tmp_path):
