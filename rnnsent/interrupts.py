@@ -7,10 +7,12 @@ whoever started the process had ignored stay ignored.
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+_STOPPING = b"\nStopping after the steps under way; once more ends it at once.\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -56,8 +58,9 @@ class Noted:
         self.number = number
         for one in _SIGNALS:
             signal.signal(one, signal.SIG_DFL)
-        with contextlib.suppress(OSError):  # not by print: it may have come in the middle of one
-            os.write(2, b"\nStopping after the steps under way; once more ends it at once.\n")
+        # Not by print: it may have come in the middle of one.
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be no stderr
+            os.write(sys.stderr.fileno(), _STOPPING)
 
 
 @contextlib.contextmanager

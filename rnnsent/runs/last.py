@@ -145,7 +145,7 @@ class Saver:
         with contextlib.ExitStack() as after:
             after.callback(self.pool.shutdown)
             if kind:  # which is what is told
-                after.enter_context(contextlib.suppress(OSError))
+                after.enter_context(contextlib.suppress(Exception))
             self.wait()
 
 
