@@ -52,7 +52,7 @@ def main(options: Options) -> None:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
         console.say(f"If interrupted, go on with the same options and --run {folder}")
         with progress(folder, chosen, options.seeds) as told:
-            settings = {"implementation": options.implementation, "progress": told}
+            settings = options.training | {"progress": told}
             trained = {
                 name: runs.train(folder, one.recipe, options.seeds, reviews, **settings)
                 for name, one in plan.items()

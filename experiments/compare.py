@@ -43,7 +43,7 @@ def main(options: Options) -> None:
         bag = baseline.bag_of_words(reviews)
         console.say(f"To compare with, the same words without their order: {bag:.2%} accuracy.")
         with progress(folder, chosen, options.seeds) as told:
-            settings = {"implementation": options.implementation, "progress": told}
+            settings = options.training | {"progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
         every = [one for many in trained for one in many]
         if all(one.diverged for one in every):

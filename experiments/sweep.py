@@ -21,6 +21,7 @@ import tyro
 from rnnsent import commandline, console, devices, locks, provenance, runs
 from rnnsent.config import (
     DataOptions,
+    Every,
     File,
     Flag,
     Folder,
@@ -57,12 +58,15 @@ the JSON file that it wrote. Without it, this process."""
     """Where run folders are made."""
     run: Folder = None
     """Go on with this run folder: what it holds already is not trained again."""
+    checkpoint_every: Every = 0
+    """Steps after which a training is kept within an epoch too; 0: as each epoch ends."""
     redraw: Folder = None
     """Draw the table and the pages of this run folder anew from its record, and compute nothing."""
 
     def __post_init__(self) -> None:
         require(bool(self.sweep) != bool(self.redraw), "Give a sweep's TOML file, or --redraw.")
         require(self.validation > 0, "--validation must be above 0: a sweep chooses by that part.")
+        require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
         runs.check_place(self.out, self.run)
         if self.scheduler:
             cluster.check(self.scheduler)
@@ -75,7 +79,7 @@ the JSON file that it wrote. Without it, this process."""
     def jobs(self, folder: pathlib.Path, planned: plan.Plan, reviews: Reviews) -> list[work.Job]:
         """What a run folder does not hold yet, for workers."""
         source = work.source(reviews, self.archive, self.word_index, self.data_dir)
-        return work.jobs(folder, planned, source, self.implementation)
+        return work.jobs(folder, planned, source, self.implementation, self.checkpoint_every)
 
 
 def main(options: Options) -> None:
@@ -115,10 +119,10 @@ def _here(
 ) -> None:
     """Trains in this process what the folder does not hold yet."""
     with progress(folder, members, seeds) as told:
-        settings = {"implementation": options.implementation, "progress": told}
+        settings = {"implementation": options.implementation, "every": options.checkpoint_every}
         for member in members:
             with work.alone(folder / member.folder):
-                runs.train(folder, member, seeds, reviews, **settings)
+                runs.train(folder, member, seeds, reviews, progress=told, **settings)
 
 
 def _draw(record: Record, folder: pathlib.Path) -> list[Block]:

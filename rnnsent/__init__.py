@@ -20,7 +20,7 @@ _HOMES = {
     "adam": "optimizers",
     "configure": "devices",
     "create_state": "training",
-    "fit": "training",
+    "fit": "fitting",
     "init": "model",
     "load": "data",
     "predict": "inference",

@@ -1,4 +1,4 @@
-"""The final state of a training on disk, with Orbax.
+"""States of trainings on disk, with Orbax.
 
 Beside the folder that Orbax writes stands a list of what it wrote. Orbax is only asked to read what
 is whole and has the expected shapes: where it fails, it goes on complaining for a while.
@@ -11,7 +11,8 @@ import logging
 import os
 import pathlib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import msgspec
@@ -47,16 +48,45 @@ def save(folder: pathlib.Path, state: TrainState) -> None:
       OSError: if there is no room for it, or it cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    storable = _storable(state)
+    with _quiet():
+        begin(folder, state)()
+
+
+def begin(folder: pathlib.Path, states: TrainState | list[TrainState]) -> Callable[[], None]:
+    """Begins to write states, which may be given away when this returns.
+
+    Args:
+      folder: of the checkpoint, in one that exists; what was in it is replaced.
+      states: of one training, or of several.
+
+    Returns:
+      What waits until all is written, from any thread; without it, there is no checkpoint.
+
+    Raises:
+      OSError: if there is no room for it, or it cannot be written; now or when it is waited for.
+    """
+    storable = _storable(states)
+    leaves = _leaves(storable)
     _place(folder).unlink(missing_ok=True)
     _reserve(folder, sum(leaf.nbytes for leaf in jax.tree.leaves(storable)) + _OVERHEAD_BYTES)
+    checkpointer = ocp.StandardCheckpointer()
+
+    def finish() -> None:
+        with _orbax_refusing(), checkpointer:
+            checkpointer.wait_until_finished()
+        _place(folder).write_bytes(msgspec.json.encode(Listing(_digests(folder), leaves)))
+
+    with _orbax_refusing():
+        checkpointer.save(folder.absolute(), storable, force=True)
+    return finish
+
+
+@contextlib.contextmanager
+def _orbax_refusing() -> Iterator[None]:
     try:
-        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder.absolute(), storable, force=True)
+        yield
     except ValueError as error:  # so Orbax calls a full disk
         raise OSError(0, _short(error)) from error
-    listing = Listing(_digests(folder), _leaves(storable))
-    _place(folder).write_bytes(msgspec.json.encode(listing))
 
 
 def restore(
@@ -72,16 +102,35 @@ def restore(
     Raises:
       UserError: if there is no checkpoint, it cannot be read, or it is of another model.
     """
+    return _restored(folder, model, optimizer, lambda one: one)
+
+
+def restore_all(
+    folder: pathlib.Path,
+    model: SentimentClassifier,
+    optimizer: optax.GradientTransformation,
+    count: int,
+) -> list[TrainState]:
+    """What :func:`begin` wrote of so many trainings of one model; see :func:`restore`."""
+    return _restored(folder, model, optimizer, lambda one: [one] * count)
+
+
+def _restored(
+    folder: pathlib.Path,
+    model: SentimentClassifier,
+    optimizer: optax.GradientTransformation,
+    states: Callable[[TrainState], Any],
+) -> Any:
     try:
-        like = jax.eval_shape(lambda: _storable(create_state(model, optimizer, 0)))
+        like = states(jax.eval_shape(lambda: _storable(create_state(model, optimizer, 0))))
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         like = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), like)
         _check_leaves(check(folder), _leaves(like))
         with _quiet(), ocp.StandardCheckpointer() as checkpointer:
-            state = checkpointer.restore(folder.absolute(), like)
+            found = checkpointer.restore(folder.absolute(), like)
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise _unreadable(folder, error) from error
-    return state.replace(key=jax.random.wrap_key_data(state.key))
+    return _of_states(lambda one: one.replace(key=jax.random.wrap_key_data(one.key)), found)
 
 
 def check(folder: pathlib.Path) -> Listing:
@@ -159,6 +208,10 @@ def _short(error: Exception) -> str:
     return textwrap.shorten(str(error), 200, placeholder="…")  # Orbax appends whole settings
 
 
-def _storable(state: TrainState) -> TrainState:
-    """The state with its key as plain numbers, which is how Orbax stores arrays."""
-    return state.replace(key=jax.random.key_data(state.key))
+def _storable(states: Any) -> Any:
+    """The states with their keys as plain numbers, which is how Orbax stores arrays."""
+    return _of_states(lambda one: one.replace(key=jax.random.key_data(one.key)), states)
+
+
+def _of_states(function: Callable[[TrainState], TrainState], states: Any) -> Any:
+    return jax.tree.map(function, states, is_leaf=lambda one: isinstance(one, TrainState))

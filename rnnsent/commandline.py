@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from rnnsent import console
+from rnnsent import console, interrupts
 from rnnsent.errors import UserError
 
 Options = TypeVar("Options")
@@ -72,19 +72,20 @@ def ending() -> Iterator[None]:
     """How a command ends: none shows a traceback.
 
     A mistake of the user's ends with its message on stderr and exit code 2, so does an output that
-    cannot be written; an interruption with 130. Where nobody reads the output any more, it ends
-    with code 1.
+    cannot be written; Ctrl-C with 130, SIGTERM with 143. Where nobody reads the output any more, it
+    ends with code 1.
     """
     console.open_output()
     try:
-        yield
+        with interrupts.raised():
+            yield
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted", file=sys.stderr)
+        raise SystemExit(interrupts.code(error)) from None
     except OSError as error:
         if not console.output_fails():
             raise

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from rnnsent import commandline, console, recipes, runs, training
+from rnnsent import commandline, console, recipes, runs
 from rnnsent.changes import Changes, given
 from rnnsent.data import Encoding, Reviews, load
+from rnnsent.epochs import Progress
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
 from rnnsent.recurrence import IMPLEMENTATIONS
@@ -25,6 +26,7 @@ Flag = commandline.Flag
 Cells = Annotated[tuple[str, ...], commandline.value("CELL …")]
 Recipes = Annotated[tuple[str, ...], commandline.values("RECIPE")]
 Seeds = Annotated[tuple[int, ...], commandline.values("INT")]
+Every = Annotated[int, commandline.value("STEPS")]
 
 Implementation = Literal["auto", *IMPLEMENTATIONS]  # type: ignore[valid-type]  # a table
 """Of the recurrence, as an option."""
@@ -160,6 +162,8 @@ class TrainOptions(DataOptions):
     """Where run folders are made."""
     run: Folder = None
     """Go on with this run folder: what it holds already is not trained again."""
+    checkpoint_every: Every = 0
+    """Steps after which a training is kept within an epoch too; 0: as each epoch ends."""
     redraw: Folder = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
     change: Annotated[
@@ -172,8 +176,14 @@ class TrainOptions(DataOptions):
     def __post_init__(self) -> None:
         check_unique("recipes", self.recipes)
         check_seeds(self.seeds)
+        require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
         self.chosen()
         runs.check_place(self.out, self.run)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How ``runs.train`` is to train, whatever the recipe."""
+        return {"implementation": self.implementation, "every": self.checkpoint_every}
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -224,7 +234,7 @@ def progress(
     ended = 0.0
     running: tuple[tuple[str, tuple[int, ...]] | None, float] = (None, 0.0)
 
-    def told(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> None:
+    def told(recipe: Recipe, seeds: Sequence[int], now: Progress) -> None:
         nonlocal ended, running
         group = recipe.folder, tuple(seeds)
         if group != running[0]:
@@ -239,7 +249,7 @@ def progress(
         yield told
 
 
-def _line(recipe: Recipe, seeds: Sequence[int], now: training.Progress) -> str:
+def _line(recipe: Recipe, seeds: Sequence[int], now: Progress) -> str:
     numbers = ", ".join(map(str, seeds))
     return (
         f"{recipe.title}, seed {numbers}, epoch {now.epoch}/{recipe.epochs * recipe.fits}: loss "

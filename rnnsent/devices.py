@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Sequence
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh
 
 SEEDS, ROWS = "seeds", "rows"
@@ -43,19 +43,19 @@ def configure(count: int | None = None) -> None:
 def mesh(seeds: int = 1) -> Mesh:
     """All devices as (seeds x rows): whole trainings side by side, then rows of a batch.
 
-    Those of every process that takes part. As many devices along ``SEEDS`` as divide both the
-    seeds and the devices evenly.
+    As many devices along ``SEEDS`` as divide both the seeds and a process's own devices evenly.
+    Where several processes work together the rows of every training are spread over all of them.
     """
-    return _mesh(jax.devices(), seeds)
+    own = jax.local_device_count()
+    along = math.gcd(seeds, own)
+    devices = np.array(jax.devices()).reshape(-1, along, own // along)
+    return _mesh(devices.swapaxes(0, 1).reshape(along, -1))
 
 
 def local_mesh() -> Mesh:
     """This process's own devices as (1 x rows)."""
-    return _mesh(jax.local_devices(), 1)
+    return _mesh(np.array(jax.local_devices())[None])
 
 
-def _mesh(devices: Sequence[jax.Device], seeds: int) -> Mesh:
-    along = math.gcd(seeds, len(devices))
-    shape = (along, len(devices) // along)
-    kinds = (AxisType.Auto,) * 2
-    return jax.make_mesh(shape, (SEEDS, ROWS), axis_types=kinds, devices=devices)
+def _mesh(devices: np.ndarray) -> Mesh:
+    return Mesh(devices, (SEEDS, ROWS), axis_types=(AxisType.Auto,) * 2)

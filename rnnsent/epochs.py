@@ -56,6 +56,38 @@ class Progress:
         return self.step == self.steps
 
 
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """Where some trainings stand between two dispatches.
+
+    Attributes:
+      epoch: epochs behind them.
+      step: steps of the next epoch that are done.
+      sums: of these steps, every seed's loss, correct and weight; none at step 0.
+      seconds: that these steps have taken.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    sums: tuple[tuple[float, ...], ...] = ()
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Keeping:
+    """How trainings are kept while they run, so that one that was killed can go on.
+
+    Attributes:
+      due: asked between dispatches with the steps done in the epoch, and whether it has ended.
+      save: where due, given the states and where they stand. It may end the run by raising.
+      start: where the states stand that the run begins with; its epoch is theirs.
+    """
+
+    due: Callable[[int, bool], bool]
+    save: Callable[[Any, Position], Any]
+    start: Position = Position()
+
+
 def mean(seeds: Sequence[Progress]) -> Progress:
     """That of trainings side by side as if they were one."""
     rows = sum(now.rows for now in seeds)
@@ -71,6 +103,7 @@ def run_epochs(
     epochs: range,
     steps: int,
     progress: Callable[[list[Progress]], Any] | None = None,
+    keeping: Keeping | None = None,
 ) -> tuple[Any, list[list[Progress]]]:
     """Runs epochs of some steps each, reporting progress.
 
@@ -83,14 +116,20 @@ def run_epochs(
       The states after the last step and, per epoch, the progress of every seed at its end.
     """
     history = []
+    start = keeping.start if keeping else Position()
     for epoch in epochs:
-        meter = _Meter(epoch + 1, epochs.stop, steps, progress)
+        meter = _Meter(epoch + 1, epochs.stop, steps, progress, start)
         taken = order(states, epoch)
-        for start in range(0, steps, STEPS_PER_DISPATCH):
-            stop = min(start + STEPS_PER_DISPATCH, steps)
-            states, totals = advance(states, taken, start, stop)
+        for first in range(start.step, steps, STEPS_PER_DISPATCH):
+            stop = min(first + STEPS_PER_DISPATCH, steps)
+            states, totals = advance(states, taken, first, stop)
             meter.add(stop, totals)
+            if keeping and stop < steps and keeping.due(stop, False):
+                keeping.save(states, meter.position())
+        start = Position(epoch + 1)
         history.append(meter.end())
+        if keeping and keeping.due(steps, True):
+            keeping.save(states, start)
         if not any(math.isfinite(now.loss) for now in history[-1]):
             break
     return states, history
@@ -100,12 +139,17 @@ class _Meter:
     """Running means of one epoch, read one dispatch late so that the devices never wait for us."""
 
     def __init__(
-        self, epoch: int, epochs: int, steps: int, progress: Callable[[list[Progress]], Any] | None
+        self,
+        epoch: int,
+        epochs: int,
+        steps: int,
+        progress: Callable[[list[Progress]], Any] | None,
+        start: Position,
     ):
         self.at: dict[str, Any] = {"epoch": epoch, "epochs": epochs, "steps": steps}
         self.progress = progress
-        self.started = time.perf_counter()
-        self.sums = [np.zeros(1)] * len(Totals._fields)
+        self.started = time.perf_counter() - start.seconds
+        self.sums = [np.array(sums) for sums in start.sums] or [np.zeros(1)] * len(Totals._fields)
         self.pending: tuple[int, Totals] | None = None
 
     def add(self, step: int, totals: Totals) -> None:
@@ -116,9 +160,15 @@ class _Meter:
     def end(self) -> list[Progress]:
         return self._read()
 
+    def position(self) -> Position:
+        """After the steps that were added, for whose end it waits."""
+        self._read()
+        sums = tuple(tuple(each.tolist()) for each in self.sums)
+        return Position(self.at["epoch"] - 1, self.at["step"], sums, self.at["seconds"])
+
     def _read(self) -> list[Progress]:
         assert self.pending is not None, "an epoch has at least one step"
-        step, totals = self.pending
+        (step, totals), self.pending = self.pending, None
         new = [np.atleast_1d(np.asarray(total, float)) for total in totals]  # waits for the devices
         self.sums = [old + each for old, each in zip(self.sums, new, strict=True)]
         self.at |= {"step": step, "seconds": time.perf_counter() - self.started}

@@ -23,8 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, Sharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import NamedSharding, Sharding
 
 from rnnsent.errors import UserError
 
@@ -179,15 +178,17 @@ def _put(leaf: Any, sharding: Sharding) -> Any:
     return jax.device_put(np.asarray(leaf), sharding)
 
 
-def whole(tree: Any, devices: Mesh) -> Any:
-    """Arrays over the devices of a mesh as this process can read them, copied where need be."""
-    if jax.process_count() == 1:
-        return tree
-    everywhere = jax.jit(lambda tree: tree, out_shardings=NamedSharding(devices, P()))(tree)
-    return jax.tree.map(_own, everywhere)
+def own(tree: Any) -> Any:
+    """Arrays along ``SEEDS`` over the devices of all, as this process holds them: whole.
+
+    Every seed has a device in every process (:func:`rnnsent.devices.mesh`), so that nothing is
+    sent, and one process may look at what the others do not.
+    """
+    return tree if jax.process_count() == 1 else jax.tree.map(_own, tree)
 
 
 def _own(leaf: Any) -> Any:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_own(jax.random.key_data(leaf)))
-    return leaf.addressable_data(0)
+    parts = {shard.index[0].start or 0: shard.data for shard in leaf.addressable_shards}
+    return jnp.asarray(np.concatenate([np.asarray(parts[i]) for i in sorted(parts)]))

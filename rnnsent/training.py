@@ -1,9 +1,9 @@
-"""Training as pure functions over one state: a step, some steps as one program, a run.
+"""Training as pure functions over one state: a step, and some steps as one program.
 
-``fit`` dispatches a few steps at a time (``train_steps``); each is a ``train_step``, which sums
-``gradients`` over micro-batches that fit a core's cache; each of those is the model's pass over
-time. The data lives on the devices. Trainings of several seeds are one program over a mesh of
-(seeds x rows): a device has whole trainings, or its share of every batch's rows.
+``train_steps`` is what a run dispatches; each step is a ``train_step``, which sums ``gradients``
+over micro-batches that fit a core's cache; each of those is the model's pass over time. The data
+lives on the devices. Trainings of several seeds are one program over a mesh of (seeds x rows): a
+device has whole trainings, or its share of every batch's rows.
 
 The losses are weighted sums over rows, and dropout is drawn per row of the whole batch, so a
 gradient is the same for any number of devices and any micro-batch but for rounding. Rounding can
@@ -11,22 +11,21 @@ turn a training's path all the same: the accuracies of one seed belong to one ma
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from rnnsent.arrays import Array
-from rnnsent.devices import ROWS, SEEDS, mesh
-from rnnsent.epochs import Progress, Totals, run_epochs
-from rnnsent.layout import Batch, Labelled, Plan, Rows, default_micro_batch, epoch_order, plan
+from rnnsent.devices import ROWS, SEEDS
+from rnnsent.epochs import Totals
+from rnnsent.layout import Batch, Plan, Rows
 from rnnsent.model import SentimentClassifier, init
-from rnnsent.processes import spread, whole
 
 INITIAL, DROPOUT, ORDER = range(3)
 """The streams of randomness that a training draws from its seed's key."""
@@ -257,82 +256,3 @@ def _every(function: Callable, trees_S: Any) -> Any:
     if jax.default_backend() == "cpu":
         return jax.lax.map(function, trees_S)
     return jax.vmap(function)(trees_S)
-
-
-def fit(
-    model: SentimentClassifier,
-    optimizer: optax.GradientTransformation,
-    states: Sequence[TrainState],
-    reviews: Labelled,
-    *,
-    epochs: int,
-    batch_size: int = 512,
-    micro_batch: int | None = None,
-    progress: Callable[[list[Progress]], None] | None = None,
-) -> tuple[list[TrainState], list[list[Progress]]]:
-    """Trains for some epochs over all rows, each epoch in a new order; no row is dropped.
-
-    Before JAX is first used, ``rnnsent.devices.configure()`` makes this as fast on a CPU as it is
-    from the scripts.
-
-    Args:
-      model: of all trainings.
-      optimizer: the one the states were created with.
-      states: where to start from, one per seed, all after the same number of epochs; they are
-        copied. A trained state goes on where it ended.
-      reviews: what to train on, a :class:`rnnsent.data.Split` or arrays of the same names.
-      epochs: how many more.
-      batch_size: rows in a step; the last step of an epoch takes what is left, as Keras does.
-      micro_batch: rows a device works on at a time; by default what suits the backend.
-      progress: called every few steps, and as an epoch ends, with every seed's.
-
-    Returns:
-      Per seed the state after the last step and, per epoch, the progress at its end. An epoch in
-      which no seed's loss is finite is the last one.
-
-    Raises:
-      ValueError: for no states, or states after different numbers of epochs.
-    """
-    if len({int(state.epoch) for state in states}) != 1:
-        raise ValueError("the states must be one or more, all after the same number of epochs")
-    devices = mesh(len(states))
-    layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
-    count = len(reviews.label_N)
-    rows = spread(Rows.of(reviews.ids_NT, reviews.label_N), NamedSharding(devices, P()))
-    stacked = spread(stack(states), NamedSharding(devices, P(SEEDS)))
-    dispatch = functools.partial(
-        train_steps, model=model, optimizer=optimizer, layout=layout, devices=devices
-    )
-
-    def order(stacked, epoch):
-        return _orders(stacked.key, epoch, count, layout)
-
-    def advance(stacked, order_SKB, start, stop):
-        stacked, totals = dispatch(stacked, rows, order_SKB, (start, stop))
-        return stacked, whole(totals, devices)
-
-    first = int(states[0].epoch)
-    ahead, steps = range(first, first + epochs), -(-count // batch_size)
-    stacked, history = run_epochs(order, advance, stacked, ahead, steps, progress)
-    stacked = stacked.replace(epoch=stacked.epoch + len(history))
-    of_seeds = [[epoch[i] for epoch in history] for i in range(len(states))]
-    return _unstack(whole(stacked, devices), len(states)), of_seeds
-
-
-@jax.jit
-def stack(states: Sequence[TrainState]) -> TrainState:
-    """States along a leading axis S; one program, where each array by itself would be one."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-
-
-@functools.partial(jax.jit, static_argnames="count")
-def _unstack(states: TrainState, count: int) -> list[TrainState]:
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(count)]
-
-
-@functools.partial(jax.jit, static_argnames=("count", "layout"))
-def _orders(key_S: Array, epoch: int, count: int, layout: Plan) -> Array:
-    def order(key):
-        return epoch_order(jax.random.fold_in(key, ORDER), epoch, count, layout)
-
-    return jax.vmap(order)(key_S)

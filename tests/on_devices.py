@@ -11,8 +11,9 @@ import jax
 import optax
 
 from rnnsent import data, optimizers
+from rnnsent.fitting import fit
 from rnnsent.model import SentimentClassifier
-from rnnsent.training import create_state, fit
+from rnnsent.training import create_state
 
 MODEL = SentimentClassifier(
     cell="lstm", features=(16, 8), head=8, vocab_size=60, embedding_size=8, recurrent_dropout=0.1

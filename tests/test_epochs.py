@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rnnsent.epochs import Totals, mean, run_epochs
+from rnnsent.epochs import Keeping, Position, Totals, mean, run_epochs
 
 STEPS = 9
 
@@ -59,3 +59,51 @@ def test_no_epochs_are_no_history(epochs):
 def test_progress_is_plain_data():
     _, ((now,),) = run_epochs(lambda *_: None, lambda s, *_: (s, totals(1.0)), 0, range(1), 1)
     assert all(type(value) in (int, float) for value in dataclasses.asdict(now).values())
+
+
+def test_what_is_kept_between_dispatches_is_enough_to_go_on():
+    """From each position the rest is the same, on the same dispatches."""
+    kept, seen = [], []
+
+    def advance(states, taken, start, stop):
+        seen.append((taken, start, stop))
+        return states + [(start, stop)], totals([0.1 * stop, np.pi], [1.0, 2.0], [4.0, 4.0])
+
+    def run(states, epochs, start, due):
+        keeping = Keeping(due, lambda states, at: kept.append((states, at)), start)
+        return run_epochs(lambda _, e: e, advance, states, epochs, STEPS, None, keeping)
+
+    whole, history = run([], range(2), Position(), lambda step, ended: True)
+    places = [(at.epoch, at.step, len(at.sums)) for _, at in kept]
+    assert places == [(0, 7, 3), (1, 0, 0), (1, 7, 3), (2, 0, 0)]
+    for states, at in kept[:-1]:
+        rest, now = run(states, range(at.epoch, 2), at, lambda step, ended: False)
+        assert rest == whole and now[0][0].seconds >= at.seconds
+        for a, b in zip(now, history[at.epoch :], strict=True):
+            assert [without_time(one) for one in a] == [without_time(one) for one in b]
+
+
+def without_time(now):
+    return dataclasses.replace(now, seconds=0.0)
+
+
+def test_whether_to_keep_is_asked_of_every_dispatch_and_saving_may_end_the_run():
+    asked = []
+
+    def due(step, ended):
+        asked.append((step, ended))
+        return len(asked) == 3
+
+    def save(states, at):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_epochs(
+            lambda *_: None,
+            lambda s, *_: (s, totals(1.0)),
+            0,
+            range(3),
+            STEPS,
+            keeping=Keeping(due, save),
+        )
+    assert asked == [(7, False), (STEPS, True), (7, False)]

@@ -14,7 +14,7 @@ RANK = {
     name: rank
     for rank, names in enumerate(
         (
-            ("errors", "notebook", "console", "arrays", "devices", "reference"),
+            ("errors", "notebook", "console", "arrays", "devices", "reference", "interrupts"),
             ("locks", "commandline"),
             ("data", "cells", "optimizers"),
             ("kernels", "evaluation", "comparison", "epochs"),
@@ -26,7 +26,7 @@ RANK = {
             ("recipes", "layout", "contract", "interop"),
             ("inference", "testing", "exported", "streaming"),
             ("training",),
-            ("checkpoints", "analysis"),
+            ("fitting", "checkpoints", "analysis"),
             ("memory", "predictions", "readings"),
             ("runs",),
             ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),

@@ -14,10 +14,11 @@ import pytest
 from on_devices import ADAM, MODEL
 
 from rnnsent import data, evaluation, optimizers, training
+from rnnsent.fitting import fit
 from rnnsent.inference import predict
 from rnnsent.layout import Batch, Rows, epoch_order, plan
 from rnnsent.model import SentimentClassifier
-from rnnsent.training import create_state, fit, gradients, loss_sums, train_step
+from rnnsent.training import create_state, gradients, loss_sums, train_step
 
 SEEDS = (0, 3, 5)
 

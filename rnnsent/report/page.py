@@ -5,6 +5,7 @@ file that a block names must be a PNG below the run's ``figures``, wherever a li
 """
 
 import base64
+import glob
 import os
 import pathlib
 import uuid
@@ -49,7 +50,9 @@ def write(
 
 
 def replace(path: pathlib.Path, content: bytes) -> None:
-    """Writes all of a file or nothing of it."""
+    """Writes all of a file or nothing of it; what one that was killed at it left behind goes."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        left.unlink()
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     partial.write_bytes(content)
     os.replace(partial, path)

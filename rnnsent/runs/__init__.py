@@ -3,9 +3,10 @@
 ``<run>/config.json, provenance.json, vocabulary.json, <recipe>/seed-<s>/…``: the run's provenance
 tells of the command that wrote last, a training's own ``config.json`` and ``provenance.json`` of
 that training. ``metrics.jsonl`` has a line for each epoch that has ended. ``result.json`` is
-written last and at once, so a training that has one is finished, and an interrupted one is trained
-again. One that diverged is finished too: its ``result.json`` says in which epoch, and nothing else
-is kept of it.
+written last and at once, so a training that has one is finished. One that was interrupted has
+``last.json`` and ``last-<epoch>-<step>/`` instead, from which it goes on; metrics are then as they
+were there. One that diverged is finished too: its ``result.json`` says in which epoch, and nothing
+else is kept of it.
 """
 
 from rnnsent.runs.files import read_json, write_json

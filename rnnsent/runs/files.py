@@ -6,7 +6,7 @@ A file that is missing, damaged or of another version is one line to the user.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,19 +25,32 @@ Kind = TypeVar("Kind")
 
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes all of a JSON file or nothing of it; a number that is not finite becomes null."""
-    partial = path.with_suffix(path.suffix + PARTIAL)
     text = msgspec.json.format(msgspec.json.encode(content, enc_hook=_plain), indent=2)
-    try:
-        partial.write_bytes(text + b"\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    _write(path, text + b"\n")
+
+
+def write_lines(path: pathlib.Path, items: Iterable[Any]) -> None:
+    """Writes all of a file of lines of JSON or nothing of it."""
+    _write(path, b"".join(map(_line_of, items)))
 
 
 def append_line(path: pathlib.Path, item: Any) -> None:
     """One more line of JSON; it is in the file when this returns."""
     with path.open("ab") as file:
-        file.write(msgspec.json.encode(item, enc_hook=_plain) + b"\n")
+        file.write(_line_of(item))
+
+
+def _line_of(item: Any) -> bytes:
+    return msgspec.json.encode(item, enc_hook=_plain) + b"\n"
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    partial = path.with_suffix(path.suffix + PARTIAL)
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

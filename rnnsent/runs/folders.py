@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import os
 import pathlib
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -100,7 +101,21 @@ def open_folder(
             files.write_json(folder / "config.json", config)
             files.write_json(folder / "provenance.json", provenance)
             save_vocabulary(folder, reviews.vocabulary, reviews.encoding)
-            yield folder
+            with _going_on(folder):
+                yield folder
+
+
+@contextlib.contextmanager
+def _going_on(folder: pathlib.Path) -> Iterator[None]:
+    """Whoever interrupts what is done in it is told how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if error.args:  # it has been said, of a folder in this one
+            raise
+        raise type(error)(
+            f"interrupted; go on with the same options and --run {shlex.quote(str(folder))}"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import os
 import pathlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import msgspec
@@ -53,6 +54,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       source: of the reviews.
       implementation: of the recurrence.
       devices: XLA devices on a CPU; one number of them everywhere makes the same results.
+      every: steps after which a training is kept within an epoch too; 0: none.
     """
 
     run: str
@@ -62,6 +64,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Source
     implementation: str
     devices: int
+    every: int = 0
 
 
 def source(
@@ -94,12 +97,15 @@ def _whole(path: str | os.PathLike | None) -> str | None:
     return str(pathlib.Path(path).expanduser().absolute()) if path else None
 
 
-def jobs(run: pathlib.Path, plan: Plan, source: Source, implementation: str) -> list[Job]:
+def jobs(
+    run: pathlib.Path, plan: Plan, source: Source, implementation: str, every: int = 0
+) -> list[Job]:
     """What is left to do of a plan in a run folder."""
-    where, count = str(run.absolute()), jax.local_device_count()
+    where = str(run.absolute())
+    common = (source, implementation, jax.local_device_count(), every)
     left = ((member, runs.pending(run, member, plan.seeds)) for member in plan.members)
     return [
-        Job(where, member, recipes.digest(member), tuple(seeds), source, implementation, count)
+        Job(where, member, recipes.digest(member), tuple(seeds), *common)
         for member, seeds in left
         if seeds
     ]
@@ -130,7 +136,8 @@ def _train(job: Job) -> None:
     if differs := [n for n in held if n != "reason" and held[n] != found.get(n)]:
         raise UserError(f"a worker has other reviews than {run}: {', '.join(differs)} differ.")
     with alone(run / job.recipe.folder):
-        runs.train(run, job.recipe, job.seeds, reviews, implementation=job.implementation)
+        settings: dict[str, Any] = {"implementation": job.implementation, "every": job.every}
+        runs.train(run, job.recipe, job.seeds, reviews, **settings)
 
 
 @functools.lru_cache(maxsize=1)  # a worker trains many members on the same reviews

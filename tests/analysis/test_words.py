@@ -8,9 +8,10 @@ import reference
 from reference import mask_of
 
 from rnnsent import analysis, data, evaluation, optimizers
+from rnnsent.fitting import fit
 from rnnsent.inference import predict
 from rnnsent.model import SentimentClassifier, init
-from rnnsent.training import create_state, fit
+from rnnsent.training import create_state
 
 CELLS = ("simple_rnn", "lstm", "gru")
 GUESTS = ("guests:PositiveCell", "guests:MatrixCell", "guests:CountingCell")

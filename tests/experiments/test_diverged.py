@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from experiments import compare, evaluate, predict
-from rnnsent import config, devices, runs, training
+from rnnsent import config, devices, fitting, runs
 from rnnsent.compare.record import Record
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def lose(monkeypatch):
     """``lose((cell, seed), ...)``: the weights of those trainings come to be no numbers."""
-    fit = training.fit
+    fit = fitting.fit
 
     def losing(*lost):
         def fitted(model, optimizer, states, *arguments, **options):
@@ -37,7 +37,7 @@ def lose(monkeypatch):
                 state = state.replace(params=jax.tree.map(lambda a: a * jnp.nan, state.params))
             return [state], history
 
-        monkeypatch.setattr(training, "fit", fitted)
+        monkeypatch.setattr(fitting, "fit", fitted)
 
     return losing
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from rnnsent import data, inference, runs, training
+from rnnsent import data, fitting, inference, runs
 from rnnsent.errors import UserError
 
 
@@ -66,13 +66,13 @@ def test_what_a_recipe_adds_to_adam_is_trained_with(tmp_path, toy, recipe):
 
 def test_on_an_accelerator_all_seeds_are_one_program(tmp_path, toy, recipe, monkeypatch):
     """There each has a training of its own, as alone but for rounding."""
-    fit, calls = training.fit, []
+    fit, calls = fitting.fit, []
 
     def counted(model, optimizer, states, *arguments, **options):
         calls.append(len(states))
         return fit(model, optimizer, states, *arguments, **options)
 
-    monkeypatch.setattr(training, "fit", counted)
+    monkeypatch.setattr(fitting, "fit", counted)
     alone = runs.train(tmp_path / "alone", recipe, [3, 5], toy)
     monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: seeds)
     together = runs.train(tmp_path / "together", recipe, [5, 3], toy)
@@ -105,7 +105,7 @@ def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, rec
 
 
 def test_the_others_of_a_program_go_on_where_one_seed_diverges(tmp_path, toy, recipe, monkeypatch):
-    fit = training.fit
+    fit = fitting.fit
 
     def losing(*arguments, progress, **options):
         def told(seeds):
@@ -113,7 +113,7 @@ def test_the_others_of_a_program_go_on_where_one_seed_diverges(tmp_path, toy, re
 
         return fit(*arguments, progress=told, **options)
 
-    monkeypatch.setattr(training, "fit", losing)
+    monkeypatch.setattr(fitting, "fit", losing)
     monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: seeds)
     lost, kept = runs.train(tmp_path, changed(recipe, fits=2), [3, 5], toy)
     assert (lost.diverged, len(lost.history)) == (1, 1)
@@ -138,14 +138,14 @@ def test_the_test_split_is_read_when_a_fit_has_ended(tmp_path, toy, recipe, monk
                 read.append(len(done))
             return super().__getattribute__(name)
 
-    fit = training.fit
+    fit = fitting.fit
 
     def fitted(*arguments, **options):
         result = fit(*arguments, **options)
         done.append("fit")
         return result
 
-    monkeypatch.setattr(training, "fit", fitted)
+    monkeypatch.setattr(fitting, "fit", fitted)
     watched = Watched(*(getattr(toy.test, f.name) for f in dataclasses.fields(data.Split)))
     runs.train(tmp_path, changed(recipe, fits=2), [3], dataclasses.replace(toy, test=watched))
     assert read == [1, 2]
@@ -156,7 +156,7 @@ def test_an_interrupted_seed_is_trained_again(tmp_path, toy, recipe, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.trainings.checkpoints, "save", interrupted)
+        patch.setattr(runs.courses.checkpoints, "save", interrupted)
         with pytest.raises(KeyboardInterrupt):
             runs.train(tmp_path, recipe, [3, 5], toy)
     assert runs.pending(tmp_path, recipe, [3, 5]) == [3, 5]

@@ -10,7 +10,7 @@ import optax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnsent import data, devices, inference, optimizers, recurrence, training
+from rnnsent import data, devices, fitting, inference, optimizers, recurrence, training
 from rnnsent.benchmark import clock, costs
 from rnnsent.benchmark.case import Case
 from rnnsent.devices import ROWS, SEEDS
@@ -61,7 +61,7 @@ class Rnnsent:
         state = TrainState(zero, zero, self.params, opt_state, jax.random.key(0))
         order_SKB = np.stack([self._order(len(label_N))] * self.seeds)
         everywhere, by_seeds = NamedSharding(self.mesh, P()), NamedSharding(self.mesh, P(SEEDS))
-        self.states = jax.device_put(training.stack([state] * self.seeds), by_seeds)
+        self.states = jax.device_put(fitting.stack([state] * self.seeds), by_seeds)
         self.rows = jax.device_put(Rows.of(self.ids_NT, label_N), everywhere)
         shares = NamedSharding(self.mesh, P(SEEDS, None, ROWS))
         self.order_SKB = jax.device_put(order_SKB, shares)

@@ -1,0 +1,105 @@
+"""One seed of a recipe on its way, and what it writes into its folder."""
+
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from rnnsent import arrays, checkpoints, evaluation, inference, optimizers
+from rnnsent.data import Reviews
+from rnnsent.epochs import Progress
+from rnnsent.model import SentimentClassifier
+from rnnsent.runs import files, last, reading
+from rnnsent.runs.records import Config, Data, Epoch, Measured, Result
+from rnnsent.training import TrainState
+
+
+@dataclasses.dataclass
+class Course:
+    """One seed on its way, and the folder it is kept in."""
+
+    folder: pathlib.Path
+    config: Config
+    state: TrainState
+    epochs: list[Epoch] = dataclasses.field(default_factory=list)
+    fits: list[Measured] = dataclasses.field(default_factory=list)
+    logits: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    diverged: int | None = None
+
+    def go_on(self, state: TrainState, held: last.Seed) -> None:
+        """Takes up what a checkpoint holds of it."""
+        self.state = state
+        self.epochs, self.fits = list(held.epochs), list(held.fits)
+        self.diverged = held.diverged
+
+    def begin(self, origin: dict[str, Any]) -> None:
+        """Writes what a training follows from; of epochs, what it has behind it and no more."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files.write_json(self.folder / "config.json", self.config)
+        files.write_json(self.folder / "provenance.json", origin)
+        files.write_lines(self.folder / reading.METRICS, self.epochs)
+
+    def ended(self, now: Progress) -> None:
+        """Takes an epoch and writes its line; none after the one in which it diverged."""
+        if self.diverged:
+            return
+        line = Epoch(now.epoch, now.loss, now.accuracy, now.seconds, now.rows / now.seconds)
+        self.epochs.append(line)
+        files.append_line(self.folder / reading.METRICS, line)
+        if not math.isfinite(now.loss):
+            self.diverged = now.epoch
+
+    def measure(self, model: SentimentClassifier, reviews: Reviews) -> None:
+        """Measures the state on both splits, unless it diverged.
+
+        A logit that is no number would count as "negative" and make a plausible accuracy.
+        """
+        if self.diverged:
+            return
+        params = optimizers.averaged(self.state)
+        parts = {"train": reviews.train, "test": reviews.test}
+        self.logits = {n: inference.predict(model, params, p.ids_NT) for n, p in parts.items()}
+        if not all(np.isfinite(logits_N).all() for logits_N in self.logits.values()):
+            self.diverged = self.epochs[-1].epoch
+            return
+        pairs = {n: (self.logits[n], part.label_N) for n, part in parts.items()}
+        accuracies = {f"{n}_accuracy": evaluation.accuracy(*pair) for n, pair in pairs.items()}
+        losses = {f"{n}_loss": evaluation.log_loss(*pair) for n, pair in pairs.items()}
+        self.fits.append(Measured(**accuracies, **losses))
+
+    @property
+    def finished(self) -> bool:
+        """Whether its result is written: the process ended before those of its group were."""
+        return (self.folder / "result.json").exists()
+
+    @property
+    def kept(self) -> last.Seed:
+        """What a checkpoint holds of it besides its state."""
+        return last.Seed(self.config, tuple(self.epochs), tuple(self.fits), self.diverged)
+
+    def keep(self, about: dict[str, Any], seconds: float, together: int) -> None:
+        """Writes what it came to; ``result.json`` last.
+
+        Args:
+          about: what the reviews say of themselves.
+          seconds: of all training.
+          together: seeds that were trained at once.
+        """
+        if not self.diverged:
+            checkpoints.save(self.folder / "checkpoint", self.state)
+            logits = {f"{name}_logits_N": logits_N for name, logits_N in self.logits.items()}
+            arrays.save(self.folder / "predictions.npz", logits)
+        result = Result(
+            title=self.config.recipe.title,
+            seed=self.config.seed,
+            data=msgspec.convert(about, Data),
+            fits=() if self.diverged else tuple(self.fits),
+            diverged=self.diverged,
+            epoch_seconds=tuple(now.seconds for now in self.epochs),
+            training_seconds=seconds,
+            together=together,
+        )
+        files.write_json(self.folder / "result.json", result)
