@@ -11,7 +11,7 @@ In the folder of a comparison with the same options, its trainings are taken ove
 import dataclasses
 import pathlib
 
-from rnnsent import console, devices, locks, provenance, runs
+from rnnsent import console, locks, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims.record import Record
 from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress
@@ -42,7 +42,7 @@ def main(options: Options) -> None:
         with locks.alone(options.redraw):
             _show(record, options.redraw)
         return
-    devices.configure()
+    options.start()
     plan = conditions.planned(options.chosen(conditions.BASES), options.chosen())
     chosen = [one.recipe for one in plan.values()]
     runs.check(options.run, chosen, options.seeds, options.encoding.num_words)

@@ -11,7 +11,7 @@ python -m experiments.compare --redraw FOLDER               a finished run's pag
 import dataclasses
 import pathlib
 
-from rnnsent import baseline, console, devices, locks, provenance, runs
+from rnnsent import baseline, console, locks, provenance, runs
 from rnnsent.compare import entrants, measure, subjects
 from rnnsent.compare.record import Record
 from rnnsent.config import TrainOptions, cli, conclude, progress
@@ -32,7 +32,7 @@ def main(options: Options) -> None:
         with locks.alone(options.redraw):
             _show(record, options.redraw)
         return
-    devices.configure()
+    options.start()
     chosen = options.chosen()
     runs.check(options.run, chosen, options.seeds, options.encoding.num_words)
     reviews = options.load()

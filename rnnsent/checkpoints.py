@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import msgspec
 import numpy as np
 import optax
@@ -69,7 +70,7 @@ def begin(folder: pathlib.Path, states: TrainState | list[TrainState]) -> Callab
     leaves = _leaves(storable)
     _place(folder).unlink(missing_ok=True)
     _reserve(folder, sum(leaf.nbytes for leaf in jax.tree.leaves(storable)) + _OVERHEAD_BYTES)
-    checkpointer = ocp.StandardCheckpointer()
+    checkpointer = _checkpointer()
 
     def finish() -> None:
         with _orbax_refusing(), checkpointer:
@@ -79,6 +80,16 @@ def begin(folder: pathlib.Path, states: TrainState | list[TrainState]) -> Callab
     with _orbax_refusing():
         checkpointer.save(folder.absolute(), storable, force=True)
     return finish
+
+
+def _checkpointer() -> ocp.StandardCheckpointer:
+    """Of this process alone, which holds all of the states even where several train them."""
+    alone = jax.process_index()
+    return ocp.StandardCheckpointer(
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+            primary_host=alone, active_processes={alone}, barrier_sync_key_prefix=f"alone-{alone}"
+        )
+    )
 
 
 @contextlib.contextmanager
@@ -122,12 +133,12 @@ def _restored(
     states: Callable[[TrainState], Any],
 ) -> Any:
     try:
-        like = states(jax.eval_shape(lambda: _storable(create_state(model, optimizer, 0))))
-        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        like = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), like)
+        like = states(jax.eval_shape(lambda: _plain(create_state(model, optimizer, 0))))
         _check_leaves(check(folder), _leaves(like))
-        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
-            found = checkpointer.restore(folder.absolute(), like)
+        # As arrays of the host's: of those on devices Orbax asks that all processes have a part.
+        like = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), like)
+        with _quiet(), _checkpointer() as checkpointer:
+            found = jax.tree.map(jnp.asarray, checkpointer.restore(folder.absolute(), like))
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise _unreadable(folder, error) from error
     return _of_states(lambda one: one.replace(key=jax.random.wrap_key_data(one.key)), found)
@@ -209,7 +220,11 @@ def _short(error: Exception) -> str:
 
 
 def _storable(states: Any) -> Any:
-    """The states with their keys as plain numbers, which is how Orbax stores arrays."""
+    """The states as arrays of the host's, keys as plain numbers: what Orbax stores of one process."""
+    return jax.tree.map(np.asarray, _plain(states))
+
+
+def _plain(states: Any) -> Any:
     return _of_states(lambda one: one.replace(key=jax.random.key_data(one.key)), states)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from rnnsent import commandline, console, recipes, runs
+from rnnsent import commandline, console, devices, processes, recipes, runs
 from rnnsent.changes import Changes, given
 from rnnsent.data import Encoding, Reviews, load
 from rnnsent.epochs import Progress
@@ -172,6 +172,10 @@ class TrainOptions(DataOptions):
         tyro.conf.OmitArgPrefixes,
     ] = Changes()
     """Fields to set in every recipe that is named; its name then says so."""
+    place: Annotated[
+        processes.Place, tyro.conf.arg(name="processes"), tyro.conf.OmitArgPrefixes
+    ] = processes.Place()
+    """Several processes, on one machine or many, as one run."""
 
     def __post_init__(self) -> None:
         check_unique("recipes", self.recipes)
@@ -179,6 +183,11 @@ class TrainOptions(DataOptions):
         require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
         self.chosen()
         runs.check_place(self.out, self.run)
+
+    def start(self) -> None:
+        """Sets up the devices and waits for the other processes; before JAX is used."""
+        devices.configure()
+        processes.join(self.place)
 
     @property
     def training(self) -> dict[str, Any]:
@@ -273,7 +282,7 @@ def cli(
     """
     spec = getattr(sys.modules.get(main.__module__), "__spec__", None)
     prog = prog or (f"python -m {spec.name}" if spec else None)
-    with commandline.ending():
+    with processes.together(), commandline.ending():
         main(commandline.parse(options, argv, prog, main.__doc__))
 
 

@@ -17,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, Sharding
 
+from rnnsent.commandline import Flag, value
 from rnnsent.errors import UserError
 
 HEARTBEAT_SECONDS = 20
@@ -40,20 +41,18 @@ ENDED = (
 class Place:
     """Where this process stands among those of a run.
 
-    Attributes:
-      processes: how many there are; 1 is a run of one.
-      process: this one's number, from 0.
-      coordinator: ``host:port`` of the first one; None where ``cluster`` knows it.
-      cluster: whether all of this follows from the variables of Slurm, MPI or the like.
-
     Raises:
       UserError: for values that do not go together.
     """
 
     processes: int = 1
+    """How many processes train together as one run; each is started with the same command."""
     process: int = 0
-    coordinator: str | None = None
-    cluster: bool = False
+    """Which of them this one is, from 0; the first one's run folder is kept."""
+    coordinator: Annotated[str | None, value("HOST:PORT")] = None
+    """HOST:PORT of the first one: an address that the others reach, and a free port."""
+    cluster: Flag = False
+    """Take the three from the variables of Slurm, Open MPI or what else started the processes."""
 
     def __post_init__(self) -> None:
         if self.processes < 1 or not 0 <= self.process < self.processes:

@@ -16,6 +16,7 @@ RANK = {
         (
             ("errors", "notebook", "console", "arrays", "devices", "reference", "interrupts"),
             ("locks", "commandline"),
+            ("processes",),
             ("data", "cells", "optimizers"),
             ("kernels", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),

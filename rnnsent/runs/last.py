@@ -18,7 +18,7 @@ import jax
 import msgspec
 import optax
 
-from rnnsent import checkpoints, console
+from rnnsent import checkpoints, console, processes
 from rnnsent.epochs import Position
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
@@ -91,7 +91,7 @@ class Last(msgspec.Struct, frozen=True):
 def machine() -> str:
     """What the bits of a result depend on besides its recipe, seed and data."""
     device = jax.local_devices()[0]
-    return f"{jax.local_device_count()} x {device.device_kind}, JAX {jax.__version__}"
+    return f"{jax.device_count()} x {device.device_kind}, JAX {jax.__version__}"
 
 
 class Saver:
@@ -109,9 +109,10 @@ class Saver:
         self.pending: concurrent.futures.Future | None = None
 
     def due(self, step: int, ended: bool) -> bool:
-        """Whether there is to be one now; there is none while another is still being written."""
+        """Whether there is to be one now; there is none while another is still being written,
+        nor in a process whose folder ends with it."""
         saved, self.saved = self.saved, 0 if ended else self.saved
-        if self.pending and not self.pending.done():
+        if self.pending and not self.pending.done() or not processes.is_first():
             return False
         return ended or bool(self.every and step - saved >= self.every)
 
