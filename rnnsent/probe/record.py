@@ -181,7 +181,8 @@ def open_folder(out: pathlib.Path, run: pathlib.Path | None) -> Iterator[pathlib
                 raise UserError(f"{folder} holds a run of {config.experiment}; choose another.")
             runs.write_json(folder / "config.json", config)
             runs.write_json(folder / "provenance.json", provenance.here())
-            yield folder
+            with runs.going_on(folder):
+                yield folder
     except OSError as error:
         raise UserError(
             f"Cannot write to {folder}: {error.strerror}. Choose another folder."

@@ -13,6 +13,7 @@ from rnnsent.runs.files import read_json, write_json
 from rnnsent.runs.folders import (
     check_place,
     data_of,
+    going_on,
     latest,
     load_vocabulary,
     new_folder,
@@ -50,6 +51,7 @@ __all__ = [
     "data_of",
     "diverged_text",
     "finished",
+    "going_on",
     "latest",
     "load",
     "load_vocabulary",

@@ -101,13 +101,13 @@ def open_folder(
             files.write_json(folder / "config.json", config)
             files.write_json(folder / "provenance.json", provenance)
             save_vocabulary(folder, reviews.vocabulary, reviews.encoding)
-            with _going_on(folder):
+            with going_on(folder):
                 yield folder
 
 
 @contextlib.contextmanager
-def _going_on(folder: pathlib.Path) -> Iterator[None]:
-    """Whoever interrupts what is done in it is told how to go on."""
+def going_on(folder: pathlib.Path) -> Iterator[None]:
+    """Whoever interrupts what is done in a run's folder is told how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -90,6 +90,17 @@ def test_a_report_is_written_whole_with_its_figures(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"figures", "report.html", "report.md"}
 
 
+def test_what_was_left_half_written_goes(tmp_path):
+    """Of this file only, and a link is removed, not followed."""
+    other = tmp_path / "report.md.0badcafe.partial"
+    other.write_text("other")
+    (tmp_path / "report.html.00000000.partial").write_text("half")
+    (tmp_path / "report.html.11111111.partial").symlink_to(other)
+    page.replace(tmp_path / "report.html", b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", other.name}
+    assert (tmp_path / "report.html").read_bytes() == b"whole" and other.read_text() == "other"
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     with pytest.raises(UserError, match="Cannot write the report to .*nowhere"):
         page.write([], tmp_path / "nowhere", "T")
