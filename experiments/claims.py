@@ -11,7 +11,7 @@ In the folder of a comparison with the same options, its trainings are taken ove
 import dataclasses
 import pathlib
 
-from rnnsent import console, locks, provenance, runs
+from rnnsent import console, locks, processes, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims.record import Record
 from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress
@@ -57,6 +57,8 @@ def main(options: Options) -> None:
                 name: runs.train(folder, one.recipe, options.seeds, reviews, **settings)
                 for name, one in plan.items()
             }
+        if not processes.is_first():
+            return
         origin = Provenance.of(made)
         record = experiment.look(
             plan, trained, options.seeds, reviews, origin, options.implementation

@@ -11,7 +11,7 @@ python -m experiments.compare --redraw FOLDER               a finished run's pag
 import dataclasses
 import pathlib
 
-from rnnsent import baseline, console, locks, provenance, runs
+from rnnsent import baseline, console, locks, processes, provenance, runs
 from rnnsent.compare import entrants, measure, subjects
 from rnnsent.compare.record import Record
 from rnnsent.config import TrainOptions, cli, conclude, progress
@@ -45,6 +45,8 @@ def main(options: Options) -> None:
         with progress(folder, chosen, options.seeds) as told:
             settings = options.training | {"progress": told}
             trained = [runs.train(folder, r, options.seeds, reviews, **settings) for r in chosen]
+        if not processes.is_first():
+            return
         every = [one for many in trained for one in many]
         if all(one.diverged for one in every):
             lost = f"{runs.diverged_text(every)}; nothing is left to report"

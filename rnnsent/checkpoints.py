@@ -220,7 +220,7 @@ def _short(error: Exception) -> str:
 
 
 def _storable(states: Any) -> Any:
-    """The states as arrays of the host's, keys as plain numbers: what Orbax stores of one process."""
+    """The states as arrays of the host's, keys as plain numbers."""
     return jax.tree.map(np.asarray, _plain(states))
 
 

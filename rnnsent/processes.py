@@ -1,8 +1,8 @@
 """Several processes as one run, on one machine or many: each is told the same command.
 
-All do the same: they draw the same random numbers, train as one program over the devices of all
-(:func:`rnnsent.devices.mesh`), and hold the same results. The first one's run folder is kept, and
-it alone speaks; the others work in a copy of it that ends with them.
+All do the same: they draw the same random numbers and train as one program over the devices of all
+(:func:`rnnsent.devices.mesh`). The first one's run folder is kept, and it alone measures and
+reports in the end; the others work in a copy that ends with them.
 """
 
 import contextlib
@@ -78,10 +78,14 @@ def join(place: Place) -> None:
     """
     if place.processes == 1 and not place.cluster:
         return
-    several = (place.coordinator, place.processes, place.process)
-    options = {"heartbeat_timeout_seconds": HEARTBEAT_SECONDS, "initialization_timeout": 60}
+    several = () if place.cluster else (place.coordinator, place.processes, place.process)
+    options: dict[str, Any] = {
+        "initialization_timeout": 60,
+        "heartbeat_timeout_seconds": HEARTBEAT_SECONDS,
+        "shutdown_timeout_seconds": 86_400,  # while the first one measures and reports
+    }
     try:
-        jax.distributed.initialize(*(() if place.cluster else several), **options)
+        jax.distributed.initialize(*several, **options)
     except (RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise UserError(f"The processes of this run do not find one another ({first}).") from error

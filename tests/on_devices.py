@@ -1,16 +1,18 @@
-"""One step of training some seeds together; as a program, on as many devices as JAX is told.
+"""The same trainings on any number of devices and processes; as a program, on what it is told.
 
-``python tests/on_devices.py 0 0,3`` prints, as JSON, the number of devices and for each group of
-seeds what ``trained`` returns.
+``python tests/on_devices.py '[[0], [0, 3]]' PROCESSES PROCESS PORT`` prints, as JSON, the number of
+devices, for each group of seeds what ``stepped`` returns, and what ``whole`` does.
 """
 
 import json
 import sys
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 
-from rnnsent import data, optimizers
+from rnnsent import data, optimizers, processes
 from rnnsent.fitting import fit
 from rnnsent.model import SentimentClassifier
 from rnnsent.training import create_state
@@ -22,21 +24,38 @@ ADAM = optimizers.adam(1e-2)
 ROWS = 50
 
 
-def trained(seeds: list[int]) -> list[tuple[float, list]]:
-    """Per seed the loss of a step with dropout, and Adam's mean of the gradients."""
-    toy = data.load("toy", data.Encoding(num_words=60, maxlen=16))
+def stepped(seeds: list[int]) -> list[tuple[float, list]]:
+    """Per seed the loss of a step with dropout, and Adam's mean of the gradients, in float32."""
     states = [create_state(MODEL, ADAM, seed) for seed in seeds]
-    states, history = fit(MODEL, ADAM, states, toy.train[:ROWS], epochs=1, batch_size=ROWS)
+    states, history = fit(MODEL, ADAM, states, _toy()[:ROWS], epochs=1, batch_size=ROWS)
     return [
-        (epochs[0].loss, [leaf.ravel().tolist() for leaf in jax.tree.leaves(_mean(state))])
+        (epochs[0].loss, _flat(optax.tree_utils.tree_get(state.opt_state, "mu")))
         for state, epochs in zip(states, history, strict=True)
     ]
 
 
-def _mean(state):
-    return optax.tree_utils.tree_get(state.opt_state, "mu")
+def whole(micro_batch: int | None = None) -> tuple[list[float], list]:
+    """The losses of a training of three epochs with dropout, and its parameters, in float64."""
+    with jax.enable_x64(True):
+        state = create_state(MODEL, ADAM, 0)
+        params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), state.params)
+        state = state.replace(params=params, opt_state=ADAM.init(params))
+        settings = {"epochs": 3, "batch_size": 24, "micro_batch": micro_batch}
+        [state], [history] = fit(MODEL, ADAM, [state], _toy()[:ROWS], **settings)
+        assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {np.dtype("float64")}
+        return [epoch.loss for epoch in history], _flat(state.params)
+
+
+def _toy() -> data.Split:
+    return data.load("toy", data.Encoding(num_words=60, maxlen=16)).train
+
+
+def _flat(tree) -> list:
+    return [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(tree)]
 
 
 if __name__ == "__main__":
-    groups = [[int(seed) for seed in group.split(",")] for group in sys.argv[1:]]
-    print(json.dumps([jax.local_device_count(), [trained(seeds) for seeds in groups]]))
+    groups, count, number, port = map(json.loads, sys.argv[1:])
+    processes.join(processes.Place(count, number, f"127.0.0.1:{port}"))
+    steps = [stepped(seeds) for seeds in groups]
+    print(json.dumps([jax.device_count(), steps, whole()]), file=sys.__stdout__)

@@ -1,15 +1,9 @@
 import dataclasses
 import functools
-import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import on_devices
 import pytest
 from on_devices import ADAM, MODEL
 
@@ -274,33 +268,6 @@ def test_recurrent_dropout_of_a_cell_that_has_no_place_for_it_is_refused(toy):
     model = MODEL.clone(cell="guests:MinimalCell")
     with pytest.raises(ValueError, match="MinimalCell takes no recurrent dropout"):
         fitted(toy, model)
-
-
-@pytest.fixture(scope="module")
-def one_device():
-    assert jax.local_device_count() == 1
-    return {seed: on_devices.trained([seed])[0] for seed in SEEDS}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("devices", "groups"), [(2, [[0], [0, 3], [0, 3, 5]]), (3, [[0]])], ids=["two", "three"]
-)
-def test_the_number_of_devices_does_not_matter(one_device, devices, groups):
-    """A step with dropout: seeds over devices, rows over them, and rows that do not divide."""
-    program = pathlib.Path(on_devices.__file__)
-    path = os.pathsep.join([str(program.parents[1]), os.environ.get("PYTHONPATH", "")])
-    env = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "PYTHONPATH": path}
-    command = [sys.executable, program, *(",".join(map(str, group)) for group in groups)]
-    out = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    count, found = json.loads(out.stdout)
-    assert count == devices
-    for seeds, results in zip(groups, found, strict=True):
-        for seed, (loss, mean) in zip(seeds, results, strict=True):
-            expected_loss, expected = one_device[seed]
-            assert loss == pytest.approx(expected_loss, rel=1e-6)
-            for a, b in zip(mean, expected, strict=True):
-                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.slow

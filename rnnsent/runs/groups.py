@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 import msgspec
 import optax
 
-from rnnsent import console, epochs, fitting, interrupts, provenance, recipes, recurrence
+from rnnsent import (
+    console,
+    epochs,
+    fitting,
+    interrupts,
+    processes,
+    provenance,
+    recipes,
+    recurrence,
+)
 from rnnsent.data import Reviews
 from rnnsent.epochs import Keeping, Position, Progress
 from rnnsent.errors import UserError
@@ -72,7 +81,7 @@ class Group:
                 for course in courses:
                     course.measure(self.model, self.reviews)
         for course in courses:
-            if not course.finished:
+            if processes.is_first() and not course.finished:
                 course.keep(self.reviews.provenance, seconds, len(self.seeds))
         last.remove(courses[0].folder)
 

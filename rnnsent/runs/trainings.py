@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import jax
 
-from rnnsent import console, contract, epochs, recipes
+from rnnsent import console, contract, epochs, processes, recipes
 from rnnsent.data import Reviews
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
@@ -46,7 +46,8 @@ def train(
         as soon after them as the program comes back; 0: none.
 
     Returns:
-      The trainings in the order of the seeds.
+      The trainings in the order of the seeds; of several processes of one run only the first
+      writes them, and the others get none.
 
     Raises:
       UserError: for what :func:`check` refuses too, but for a cell that breaks its contract.
@@ -60,6 +61,8 @@ def train(
         group = Group.of(recipe, together, reviews, implementation)
         told = functools.partial(progress, recipe, together) if progress else None
         group.train(run, told, every, begun)
+    if not processes.is_first():
+        return []
     return [reading.load(seed_folder(run, recipe.folder, seed)) for seed in seeds]
 
 

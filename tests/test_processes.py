@@ -1,0 +1,98 @@
+"""Trainings on several devices and in several processes, against one device of this process."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import on_devices
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from rnnsent import devices, processes
+from rnnsent.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[1]
+SEEDS = (0, 3, 5)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def started(arguments: list[str], own_devices: int, **options) -> subprocess.Popen:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {"JAX_NUM_CPU_DEVICES": str(own_devices), "PYTHONPATH": path}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *arguments], env=env, **pipes, **options)
+
+
+@pytest.fixture(scope="module")
+def one_device():
+    assert jax.device_count() == 1
+    return {seed: on_devices.stepped([seed])[0] for seed in SEEDS}, on_devices.whole()
+
+
+def same_training(found, expected):
+    """In float64, where rounding turns no path: the whole of it, losses and parameters."""
+    for a, b in zip(found, expected, strict=True):
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-10), a, b)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("count", "own_devices", "groups"),
+    [(1, 2, [[0], [0, 3], [0, 3, 5]]), (1, 4, [[0]]), (2, 1, [[0], [0, 3]]), (4, 1, [[3]])],
+    ids=["two devices", "four devices", "two processes", "four processes"],
+)
+def test_devices_and_processes_do_not_matter(one_device, count, own_devices, groups):
+    """Seeds over devices, rows over them, and rows that do not divide."""
+    steps, whole = one_device
+    port = str(free_port())
+    program = [str(ROOT / "tests/on_devices.py"), json.dumps(groups), str(count)]
+    running = [started([*program, str(i), port], own_devices) for i in range(count)]
+    ended = [(*one.communicate(timeout=300), one.returncode) for one in running]
+    for out, err, code in ended:
+        assert code == 0, err
+        devices_found, found, found_whole = json.loads(out)
+        assert devices_found == count * own_devices
+        same_training(found_whole, whole)
+        for seeds, results in zip(groups, found, strict=True):
+            for seed, (loss, mean) in zip(seeds, results, strict=True):
+                expected_loss, expected = steps[seed]
+                assert loss == pytest.approx(expected_loss, rel=1e-6)
+                for a, b in zip(mean, expected, strict=True):
+                    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
+
+
+def test_micro_batches_do_not_matter(one_device):
+    same_training(on_devices.whole(micro_batch=5), one_device[1])
+
+
+def test_one_process_spreads_over_its_devices_and_holds_all():
+    tree = {"a": jnp.arange(3.0)[None], "key": jax.random.key(1)[None]}
+    sharding = NamedSharding(devices.mesh(), PartitionSpec(devices.SEEDS))
+    found = processes.own(processes.spread(tree, sharding))
+    np.testing.assert_array_equal(found["a"], tree["a"])
+    assert jax.random.key_data(found["key"]).tolist() == jax.random.key_data(tree["key"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ({"processes": 2}, "--coordinator"),
+        ({"processes": 2, "process": 2, "coordinator": "a:1"}, "from 0"),
+        ({"processes": 0}, "from 0"),
+        ({"coordinator": "here"}, "HOST:PORT"),
+    ],
+)
+def test_places_that_are_none_are_refused(place, said):
+    with pytest.raises(UserError, match=said):
+        processes.Place(**place)
