@@ -247,7 +247,7 @@ def every_event(lab: Lab, step: int = 1) -> Iterator[str]:
         process.join()
         if process.exitcode != KILLED:
             assert process.exitcode == 0, run.with_suffix(".txt").read_text()
-            yield f"There are {event - 1} file events, or a few more where --step is not 1."
+            yield f"There are fewer than {event} file events, by a few from run to run."
             return
         yield _judged(lab, run, f"killed at file event {event}", expected)
         event += step
