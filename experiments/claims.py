@@ -50,7 +50,8 @@ def main(options: Options) -> None:
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "claims", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-        console.say(f"If interrupted, go on with the same options and --run {folder}")
+        if processes.is_first():
+            console.say(f"If interrupted, go on with the same options and --run {folder}")
         with progress(folder, chosen, options.seeds) as told:
             settings = options.training | {"progress": told}
             trained = {

@@ -39,7 +39,8 @@ def main(options: Options) -> None:
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "compare", reviews, made) as folder:
         console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-        console.say(f"If interrupted, go on with the same options and --run {folder}")
+        if processes.is_first():
+            console.say(f"If interrupted, go on with the same options and --run {folder}")
         bag = baseline.bag_of_words(reviews)
         console.say(f"To compare with, the same words without their order: {bag:.2%} accuracy.")
         with progress(folder, chosen, options.seeds) as told:

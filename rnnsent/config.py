@@ -232,11 +232,11 @@ def progress(
     """A bar over all trainings that a run folder does not hold yet; yields what `runs.train` calls.
 
     The work of an epoch is taken to be as the number of recurrent weights, of which there may be
-    none.
+    none. Of several processes only the first one tells.
     """
     missing = {recipe.folder: runs.pending(run, recipe, seeds) for recipe in chosen}
     work = {recipe.folder: max(1, recipe.work()) for recipe in chosen}
-    if not any(missing.values()):
+    if not any(missing.values()) or not processes.is_first():
         yield None
         return
     total = sum(work[folder] * len(seeds) for folder, seeds in missing.items())

@@ -1,5 +1,6 @@
 """Trainings on several devices and in several processes, against one device of this process."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -34,6 +35,12 @@ def started(arguments: list[str], own_devices: int, **options) -> subprocess.Pop
     return subprocess.Popen([sys.executable, *arguments], env=env, **pipes, **options)
 
 
+def said(running: list[subprocess.Popen]) -> list[tuple[str, str]]:
+    """What each wrote on stdout and stderr; they are read at once, for each waits for the others."""
+    with concurrent.futures.ThreadPoolExecutor(len(running)) as pool:
+        return list(pool.map(lambda one: one.communicate(timeout=300), running))
+
+
 @pytest.fixture(scope="module")
 def one_device():
     assert jax.device_count() == 1
@@ -58,9 +65,8 @@ def test_devices_and_processes_do_not_matter(one_device, count, own_devices, gro
     port = str(free_port())
     program = [str(ROOT / "tests/on_devices.py"), json.dumps(groups), str(count)]
     running = [started([*program, str(i), port], own_devices) for i in range(count)]
-    ended = [(*one.communicate(timeout=300), one.returncode) for one in running]
-    for out, err, code in ended:
-        assert code == 0, err
+    for (out, err), one in zip(said(running), running, strict=True):
+        assert one.returncode == 0, err
         devices_found, found, found_whole = json.loads(out)
         assert devices_found == count * own_devices
         same_training(found_whole, whole)
@@ -96,3 +102,35 @@ def test_one_process_spreads_over_its_devices_and_holds_all():
 def test_places_that_are_none_are_refused(place, said):
     with pytest.raises(UserError, match=said):
         processes.Place(**place)
+
+
+SCRIPT = (
+    "-m experiments.compare --data toy --recipes notebook-simple-rnn --fits 1 --epochs {epochs} "
+    "--maxlen 16 --features 4 --embedding-size 4 --head 4"
+)
+
+
+def together(epochs: int, cwd: pathlib.Path, *options: str) -> list[subprocess.Popen]:
+    """Two processes of one comparison."""
+    command = [*SCRIPT.format(epochs=epochs).split(), "--processes", "2", *options]
+    command += ["--coordinator", f"127.0.0.1:{free_port()}"]
+    return [started([*command, "--process", str(i)], 1, cwd=cwd) for i in range(2)]
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_ends_the_others_and_the_run_goes_on(tmp_path):
+    first, second = together(3_000, tmp_path)
+    for line in first.stderr:
+        if "epoch 2/" in line:  # of which there is a line now and then
+            break
+    (run,) = tmp_path.glob("runs/*")
+    (folder,) = run.glob("*/seed-0")
+    while not (folder / "last.json").exists():
+        assert first.poll() is None
+    second.kill()
+    (_, told), _ = said([first, second])
+    assert first.returncode == 1
+    assert told.splitlines()[-1] == processes.ENDED and "Traceback" not in told
+    assert not (folder / "result.json").exists()
+    held = json.loads((folder / "last.json").read_text())
+    assert held["epoch"] >= 1
