@@ -179,4 +179,4 @@ def _names(options: type) -> Iterator[str]:
         if dataclasses.is_dataclass(field.default):
             yield from _names(type(field.default))
         else:
-            yield f"--{field.name.replace('_', '-')}"
+            yield f"--{field.name.rstrip('_').replace('_', '-')}"

@@ -35,6 +35,24 @@ _TRAINING = (
 )
 TRAINING = options("compare", *_TRAINING) + options("claims", *_TRAINING)
 
+REPEATING = options(
+    "compare",
+    ("--from ''", "The value of --from is empty"),
+    ("--form run", "did you mean --from?"),
+    ("--from", "--from needs a value"),
+    ("--from nowhere", "no finished model"),
+    ("--from tiny.toml", "no finished model"),
+    ("--from run --run run", "--from and --run name one folder"),
+    ("--from run --run ../here/run", "--from and --run name one folder"),
+    ("--from run --out tiny.toml", "is no folder"),
+    ("--from run --seeds 1 --data toy", "leave out --data, --seeds."),
+    ("--from run --epochs 3 --cell gru", "leave out --cell, --epochs."),
+    ("--from run --redraw run", "leave out --redraw."),
+    ("--from run --from-cells a:B", "no model of run has the cell a:B"),
+    ("--from run --archive tiny.toml", "--archive is not read for toy reviews"),
+    ("--data toy --from-cells a:B", "--from-cells is for --from FOLDER"),
+)
+
 READING = (
     *options(
         "inspect",
