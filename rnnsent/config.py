@@ -296,4 +296,4 @@ def conclude(
     terminal.show(blocks)
     console.say(f"Everything is in {folder}; the report is {folder / page}")
     if lost:
-        raise SystemExit(f"error: {lost}. {advice}")
+        raise SystemExit(console.steady(f"error: {lost}. {advice}"))
