@@ -42,6 +42,7 @@ WHY = {
     "pyarrow": "a sweep's table as Parquet",
     "pytest": "runs the tests",
     "pytest-xdist": "on all cores",
+    "pytest-cov": "which lines they reach",
     "hypothesis": "draws examples",
     "statsmodels": "a reference for statistics",
     "markdown-it-py": "reads the reports' Markdown as others do",
@@ -133,8 +134,8 @@ def page() -> str:
         f"As resolved on {day:%-d %B %Y} for Python {python} on {platform.system()}, by",
         "`python -m tests.dependencies > docs/dependencies.md` in an environment with all extras",
         "but `cuda`. Bold: declared in `pyproject.toml`. Licences are what each package's metadata",
-        "says. Known vulnerabilities of these versions: `pip-audit`, which asks the network; `.ci/run`",
-        "does so, and says where no database answers.",
+        "says. Known vulnerabilities are not among this: `.ci/run` asks for them with `pip-audit`,",
+        "and says of how many packages no database answered.",
     ]
     always = closure(declared()[""])
     for extra, requirements in declared().items():
