@@ -96,3 +96,34 @@ BENCHMARK = options(
     ("--data toy --cells nonsense", "no cell 'nonsense'"),
     ("--redraw nowhere", "benchmark.json cannot be read"),
 )
+
+OTHERS = (
+    *options(
+        "probe",
+        ("--tasks nonsense", "expected one of adding"),
+        ("--seeds 0 0", "names one value twice"),
+        ("--recipes nonsense", "There is no recipe nonsense"),
+        ("--cells nonsense", "no cell 'nonsense'"),
+        ("--out tiny.toml", "is no folder"),
+        ("--run tiny.toml", "is no folder"),
+        ("--redraw nowhere", "holds no probe"),
+    ),
+    *options(
+        "sweep",
+        ("", "Give a sweep's TOML file, or --redraw"),
+        ("tiny.toml --redraw run", "Give a sweep's TOML file, or --redraw"),
+        ("tiny.toml --validation 0", "must be above 0"),
+        ("tiny.toml --scheduler ''", "The value of --scheduler is empty"),
+        ("tiny.toml --scheduler local:x", "--scheduler"),
+        ("--redraw nowhere", "record.json cannot be read"),
+    ),
+    *options(
+        "convert",
+        ("run", "PATH is missing"),
+        ("nowhere out.keras", "nowhere"),
+        ("run/tiny/seed-0 out.pkl", "out.pkl"),
+        ("run/tiny/seed-0 no/such/out.keras", "out.keras"),
+        ("run/tiny/seed-0 out.keras --recipe nonsense", "leave out --recipe"),
+        ("run/tiny/seed-0 tiny.toml", "tiny.toml"),
+    ),
+)

@@ -114,7 +114,23 @@ def test_a_record_that_is_none_is_not_drawn(bad, says):
     says(bad, "experiments.compare --redraw run")
 
 
-@of(*commands.TRAINING, *commands.REPEATING, *commands.READING, *commands.BENCHMARK)
+@of(*files.OTHER_RECORDS, *files.SWEEPS)
+def test_a_record_or_a_sweep_that_is_none_is_refused(bad, says):
+    says(bad)
+
+
+@of(*files.WEIGHTS)
+def test_a_model_of_others_that_is_none_is_not_converted(bad, says):
+    says(bad)
+
+
+@of(
+    *commands.TRAINING,
+    *commands.REPEATING,
+    *commands.READING,
+    *commands.BENCHMARK,
+    *commands.OTHERS,
+)
 def test_options_that_cannot_be_meant_are_refused(bad, says):
     says(bad)
 
