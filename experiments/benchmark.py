@@ -101,7 +101,7 @@ def main(options: Options) -> None:
     print(text)
     console.say(f"record: {folder / record.FILE}")
     if failed := failures(record):
-        raise SystemExit("\n".join(failed))
+        raise SystemExit(console.steady("\n".join(failed)))
 
 
 def _measured(options: Options, reviews: Reviews, folder: pathlib.Path) -> Iterator[Measured]:

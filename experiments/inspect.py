@@ -14,7 +14,7 @@ from rnnsent import console, data, devices, readings, runs
 from rnnsent.commandline import value
 from rnnsent.config import File, RunOptions, cli, require
 from rnnsent.report import cards, page
-from rnnsent.report.blocks import Cards, Heading, Paragraph
+from rnnsent.report.blocks import Cards, Heading, Paragraph, shown
 
 SOUND = ("sound-simple-rnn", "sound-lstm")
 """What is shown where a run has both."""
@@ -58,10 +58,8 @@ def main(options: Options) -> None:
     require(not (place and place.is_dir()), f"{place} is a folder. Give a file's name with --out.")
     path = place or folder / f"{name.replace(' ', '-')}.html"
     _write(path, card, folder, trainings[0].seed)
-    print(f"{name} ({card.facts})")
-    for model in card.models:
-        print(f"{model.title}: {model.said}")
-    print(card.remark)
+    said = [f"{name} ({card.facts})", *(f"{model.title}: {model.said}" for model in card.models)]
+    print(*(shown(line) for line in (*said, card.remark)), sep="\n")
     console.say(f"The page is {path}")
 
 

@@ -81,7 +81,7 @@ def ending() -> Iterator[None]:
             yield
         sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        console.say(f"error: {error}")
         raise SystemExit(2) from None
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)
@@ -180,4 +180,4 @@ def _names(options: type) -> Iterator[str]:
         if dataclasses.is_dataclass(field.default):
             yield from _names(type(field.default))
         else:
-            yield f"--{field.name.replace('_', '-')}"
+            yield f"--{field.name.rstrip('_').replace('_', '-')}"

@@ -107,7 +107,7 @@ class RunOptions:
     def reviews(self, folder: pathlib.Path) -> Reviews:
         """The reviews of the run, refused if they are others than its provenance names."""
         held = runs.data_of(folder)
-        _, encoding = runs.load_vocabulary(folder)
+        vocabulary, encoding = runs.load_vocabulary(folder)
         reviews = load(
             held["source"],
             encoding,
@@ -116,7 +116,9 @@ class RunOptions:
             data_dir=self.data_dir,
             validation=held.get("validation", 0.0),
         ).first(held["train"], held["test"])
-        differs = {k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)}
+        differs = [k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)]
+        if vocabulary.words != reviews.vocabulary.words[: encoding.num_words]:
+            differs.append("words")
         require(not differs, f"These are not the reviews of {folder}: {', '.join(differs)} differ.")
         return reviews
 
@@ -225,6 +227,22 @@ class TrainOptions(DataOptions):
         return reviews.first(*QUICK_ROWS) if self.quick else reviews
 
 
+_BESIDE_FROM = ("from_", "from_cells", "out", "run", "archive", "word_index", "data_dir", "change")
+
+
+def check_repeat(options: TrainOptions, run: pathlib.Path | None, cells: Sequence[str]) -> None:
+    """Raises ``UserError`` unless all other options leave a run that is repeated as it was."""
+    if run is None:
+        require(not cells, "--from-cells is for --from FOLDER; a recipe names its cell itself.")
+        return
+    fields = [f for f in dataclasses.fields(options) if f.name not in _BESIDE_FROM]
+    given = [f.name for f in fields if getattr(options, f.name) != f.default]
+    if names := [f"--{name.replace('_', '-')}" for name in (*given, *options.changes)]:
+        raise UserError(f"--from repeats a run as it was; leave out {', '.join(names)}.")
+    same = options.run is not None and options.run.resolve() == run.resolve()
+    require(not same, "--from and --run name one folder; a run is repeated in another one.")
+
+
 @contextlib.contextmanager
 def progress(
     run: pathlib.Path, chosen: Sequence[Recipe], seeds: Sequence[int]
@@ -286,9 +304,15 @@ def cli(
         main(commandline.parse(options, argv, prog, main.__doc__))
 
 
-def conclude(blocks: Sequence[Block], folder: pathlib.Path, lost: str) -> None:
+def conclude(
+    blocks: Sequence[Block],
+    folder: pathlib.Path,
+    lost: str,
+    page: str = "report.html",
+    advice: str = runs.ADVICE,
+) -> None:
     """Shows a page that was written to a folder; ends with code 1 if a training was lost."""
     terminal.show(blocks)
-    console.say(f"Everything is in {folder}; the report is {folder / 'report.html'}")
+    console.say(f"Everything is in {folder}; the report is {folder / page}")
     if lost:
-        raise SystemExit(f"error: {lost}. {runs.ADVICE}")
+        raise SystemExit(console.steady(f"error: {lost}. {advice}"))

@@ -13,7 +13,17 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 def say(text: str) -> None:
     """One line to the person, on stderr: stdout carries results only."""
-    print(text, file=sys.stderr, flush=True)
+    print(steady(text), file=sys.stderr, flush=True)
+
+
+def steady(text: str) -> str:
+    """A text without characters that steer a terminal; lines, and what stands for bytes, stay.
+
+    A title or a name may come from a file of others: U+FFFD stands for a control character and for
+    one that changes the direction of writing.
+    """
+    kept = (c.isprintable() or c in "\n\t" or "\ud800" <= c <= "\udfff" for c in text)
+    return "".join(c if keep else "\ufffd" for c, keep in zip(text, kept, strict=True))
 
 
 def open_output() -> None:
@@ -92,7 +102,7 @@ def whole_progress(
         task = bar.add_task("starting", total=total, left="?")
 
         def update(done: float, text: str, ended: bool) -> None:
-            bar.update(task, completed=done, description=text, left=left(done))
+            bar.update(task, completed=done, description=steady(text), left=left(done))
 
         yield update
 

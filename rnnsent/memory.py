@@ -1,9 +1,10 @@
 """How far back a trained model looks: gradients by words before the end, as curves over reviews."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from rnnsent import analysis
 from rnnsent.model import SentimentClassifier
@@ -14,16 +15,23 @@ REVIEWS = 512
 QUARTILES = (25, 50, 75)
 
 
+Norms = Annotated[tuple[float | None, ...], Meta(min_length=1)]
+
+
 class Curve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Norms of a gradient by words before the end (the first is of the last word), over reviews.
 
     Quartiles and mean are over the reviews that are as long; None stands for no finite number.
     """
 
-    low: tuple[float | None, ...]
-    median: tuple[float | None, ...]
-    high: tuple[float | None, ...]
-    mean: tuple[float | None, ...]
+    low: Norms
+    median: Norms
+    high: Norms
+    mean: Norms
+
+    def __post_init__(self) -> None:
+        if len({len(one) for one in (self.low, self.median, self.high, self.mean)}) > 1:
+            raise ValueError("the quartiles and the mean of a curve are as long as one another")
 
     @property
     def median_D(self) -> np.ndarray:

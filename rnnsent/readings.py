@@ -56,6 +56,13 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     readings: tuple[Reading, ...]
     printed: dict[str, int] = {}
 
+    def __post_init__(self) -> None:
+        parts = [p for r in self.readings for p in (r.contribution, r.left_out, r.trajectory)]
+        if any(len(part) != len(self.words) for part in parts):
+            raise ValueError(f"a reading of review {self.number} needs a figure per word")
+        if {self.truth, *self.printed.values()} - {0, 1, None}:
+            raise ValueError(f"a label of review {self.number} is neither 0 nor 1")
+
 
 def read(title: str, model: SentimentClassifier, params: Any, ids_T: np.ndarray) -> Reading:
     """A trained model's reading of one review; the steps that are words are kept."""

@@ -36,7 +36,7 @@ def started(arguments: list[str], own_devices: int, **options) -> subprocess.Pop
 
 
 def said(running: list[subprocess.Popen]) -> list[tuple[str, str]]:
-    """What each wrote on stdout and stderr; they are read at once, for each waits for the others."""
+    """What each wrote on stdout and stderr; read at once, for each waits for the others."""
     with concurrent.futures.ThreadPoolExecutor(len(running)) as pool:
         return list(pool.map(lambda one: one.communicate(timeout=300), running))
 

@@ -164,6 +164,46 @@ def test_a_matrix_may_itself_be_the_output(implementation):
     assert_close(got, want)
 
 
+SMALL = st.floats(-3, 3, width=32)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data(), st.sampled_from([1, 3]), st.sampled_from([0, 1, 4]), st.sampled_from(STEPWISE))
+def test_any_mask_shape_and_carry_is_the_loop_in_float64(data, rows, steps, implementation):
+    """A SimpleRNN, ``h' = tanh(x W + h R)``; a step that is none keeps h."""
+
+    def drawn(*shape):
+        return data.draw(hnp.arrays(np.float32, shape, elements=SMALL))
+
+    x_BTE, h_BH, w_EH, r_HH = drawn(rows, steps, 2), drawn(rows, 3), drawn(2, 3), drawn(3, 3)
+    mask = data.draw(
+        hnp.arrays(bool, (rows, steps))
+        | hnp.arrays(np.int32, rows, elements=st.integers(0, steps))
+        | st.none()
+    )
+    real_BT = np.ones((rows, steps), bool) if mask is None else mask
+    real_BT = real_BT if real_BT.ndim == 2 else np.arange(steps) < mask[:, None]
+    want, outputs = h_BH.astype(np.float64), []
+    for t in range(steps):
+        new_BH = np.tanh(x_BTE[:, t].astype(np.float64) @ w_EH + want @ r_HH)
+        want = np.where(real_BT[:, t, None], new_BH, want)
+        outputs.append(want)
+    run = simple_rnn(implementation)
+    (final_BH,), y_BTH = run((w_EH, r_HH), (h_BH,), x_BTE, mask)
+    np.testing.assert_allclose(final_BH, want, atol=2e-5, rtol=0)  # of sums of some 30
+    np.testing.assert_allclose(y_BTH, np.reshape(outputs, y_BTH.shape), atol=2e-5, rtol=0)
+    untouched_B = ~real_BT.any(1)
+    np.testing.assert_array_equal(np.asarray(final_BH)[untouched_B], h_BH[untouched_B])
+
+
+@functools.cache
+def simple_rnn(implementation):
+    def step(params, carry, x_BE):
+        return (jnp.tanh(x_BE @ params[0] + carry[0] @ params[1]),)
+
+    return jax.jit(functools.partial(scan, step, implementation=implementation))
+
+
 @functools.cache
 def whole_or_part(implementation):
     run = case(LSTMCell)

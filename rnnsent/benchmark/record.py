@@ -1,8 +1,9 @@
 """What ``benchmark.json`` holds, typed: written by a measurement, read back for its pages."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
 from rnnsent.runs import records
 
@@ -90,6 +91,10 @@ class Counts(msgspec.Struct, forbid_unknown_fields=True):
     operations: dict[Literal["forward", "gradient"], Operations]
     steps_run: dict[Literal["train", "infer", "real"], float]
 
+    def __post_init__(self) -> None:
+        if len(self.operations) < 2 or len(self.steps_run) < 3:
+            raise ValueError("a count is missing")
+
 
 class Work(msgspec.Struct, forbid_unknown_fields=True):
     """A :class:`rnnsent.benchmark.Case`; ``model`` has the fields of the classifier."""
@@ -127,12 +132,19 @@ class Measured(msgspec.Struct, forbid_unknown_fields=True):
     label: str
     case: Work
     results: dict[str, Result] = {}
-    samples: dict[str, dict[str, list[float]]] = {}
+    samples: dict[str, dict[str, Annotated[list[float], Meta(min_length=1)]]] = {}
     limits: dict[str, list[Sample]] = {}
     machine: Machine | None = None
     floor: dict[str, Floor] = {}
     counts: Counts | None = None
     failed: str = ""
+
+    def __post_init__(self) -> None:
+        tasks = {"train", "infer"}
+        if any(tasks - set(self.results[name].compile_seconds) for name in self.names()):
+            raise ValueError("a subject has samples of a task and no time to compile it")
+        if self.floor and tasks - set(self.floor):
+            raise ValueError("the floor of a task is missing")
 
     @property
     def varied(self) -> int:
@@ -143,8 +155,8 @@ class Measured(msgspec.Struct, forbid_unknown_fields=True):
 
     def names(self) -> list[str]:
         """The subjects that have samples of every task."""
-        sampled = [set(samples) for samples in self.samples.values()]
-        return [name for name in self.results if sampled and all(name in s for s in sampled)]
+        sampled = [self.samples.get(task, {}) for task in ("train", "infer")]
+        return [name for name in self.results if all(name in samples for samples in sampled)]
 
     def temporary_bytes(self, name: str) -> int | None:
         """What XLA sets aside for a subject's training step; None where it does not say."""

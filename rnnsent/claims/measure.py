@@ -45,6 +45,10 @@ class Flips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     moved: float | None
     neutral: float | None
 
+    def __post_init__(self) -> None:
+        if self.confident and None in (self.share, self.moved, self.neutral):
+            raise ValueError("a flip test needs its figures where a review is confident")
+
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One trained model from the inside.

@@ -1,9 +1,11 @@
 """The claims as data: what was trained, measured and decided; pages are drawn from it alone."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
+from rnnsent.claims.conditions import CONDITIONS
 from rnnsent.claims.criterion import Criterion
 from rnnsent.claims.measure import Found
 from rnnsent.evaluation import Calibration, McNemar
@@ -34,7 +36,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     printed: float | None
     interval: tuple[float, float]
     calibration: tuple[Calibration, ...]
-    found: tuple[Found, ...]
+    found: Annotated[tuple[Found, ...], Meta(min_length=1)]
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,4 +77,12 @@ class Record(records.Record, frozen=True, kw_only=True):
     agreements: tuple[Agreed, ...]
     claims: tuple[Claim, ...]
     chosen: tuple[str, ...]
-    reviews: tuple[Review, ...]
+    reviews: Annotated[tuple[Review, ...], Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        named = [name for one in self.agreements for name in (one.first, one.second)]
+        named += [n for groups in self.groups.values() for group in groups for n in group.accuracy]
+        if missing := sorted(set(CONDITIONS) - set(self.rows)):
+            raise ValueError(f"the row {missing[0]} is missing")
+        if unknown := sorted({*named, *self.tests} - set(self.rows)):
+            raise ValueError(f"there is no row {unknown[0]}")

@@ -66,11 +66,6 @@ class Sample(Part, frozen=True, kw_only=True):
         for review in self.reviews:
             if len(review.readings) != len(self.shown):
                 raise ValueError(f"review {review.number} needs a reading of each model shown")
-            parts = [p for r in review.readings for p in (r.contribution, r.left_out, r.trajectory)]
-            if any(len(part) != len(review.words) for part in parts):
-                raise ValueError(f"a reading of review {review.number} needs a figure per word")
-            if {review.truth, *review.printed.values()} - {0, 1, None}:
-                raise ValueError(f"a label of review {review.number} is neither 0 nor 1")
 
 
 class Record(records.Record, frozen=True, kw_only=True):

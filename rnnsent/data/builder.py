@@ -198,10 +198,23 @@ def prepared(data_dir: str | os.PathLike, config: str) -> RnnsentImdb | None:
     """
     try:
         builder = RnnsentImdb(data_dir=data_dir, config=config)
+        if not _is_complete(builder):
+            return None
+        _check_features(builder)
     except Exception as error:  # TFDS parses what it finds and raises whatever its parsers do
         place = pathlib.Path(data_dir, RnnsentImdb.name, config, str(RnnsentImdb.VERSION))
         raise _damaged(place, error) from error
-    return builder if _is_complete(builder) else None
+    return builder
+
+
+def _check_features(builder: RnnsentImdb) -> None:
+    """Raises ``ValueError`` where TFDS, which others may read the folder with, finds other columns.
+
+    ``read`` itself parses the records and has no need of ``features.json``.
+    """
+    held = tfds.features.FeatureConnector.from_config(builder.data_dir)
+    if repr(held) != repr(builder.info.features):
+        raise ValueError("features.json describes other columns")
 
 
 def _is_complete(builder: RnnsentImdb) -> bool:

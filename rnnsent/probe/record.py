@@ -4,11 +4,14 @@ import contextlib
 import pathlib
 import statistics
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from rnnsent import locks, provenance, runs
 from rnnsent.errors import UserError
+from rnnsent.probe.tasks import TASKS
 from rnnsent.runs import records
 from rnnsent.runs.records import Device, RunConfig
 
@@ -66,7 +69,7 @@ class Length(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str
     length: int
     seconds: float
-    seeds: tuple[Seed, ...]
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
     format: int = records.FORMAT
 
     @property
@@ -120,7 +123,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     recipe: str
     cell: str
-    tasks: dict[str, tuple[Length, ...]]
+    tasks: dict[str, Annotated[tuple[Length, ...], Meta(min_length=1)]]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +147,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: int
     rows: dict[str, Row]
     format: int = records.FORMAT
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.tasks() if name not in TASKS]:
+            raise ValueError(f"there is no task {unknown[0]}")
+        if any(list(row.tasks) != self.tasks() for row in self.rows.values()):
+            raise ValueError("every row needs the same tasks")
 
     def tasks(self) -> list[str]:
         """Names of the tasks, in the order asked for."""

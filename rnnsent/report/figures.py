@@ -45,7 +45,7 @@ def _stacked(rows: int, height: float, **options: Any) -> tuple[Figure, list[Axe
     return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
 
 
-def _text(text: str, width: int = _LINE) -> str:
+def letters(text: str, width: int = _LINE) -> str:
     """A text as it is drawn: to the letter, in lines; a label that began with _ would be hidden.
 
     A recipe's changed fields go to another line as wholes; of more than ``_LONGEST`` letters the
@@ -73,7 +73,7 @@ def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
         frameon=False,
         fontsize=8,
     )
-    figure.suptitle(_text(caption, 60), fontsize=10)
+    figure.suptitle(letters(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
@@ -103,7 +103,7 @@ def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, captio
                 linewidth=2,
                 marker="o",
                 markersize=4,
-                label=_text(title),
+                label=letters(title),
             )
         axes.set_ylabel(f"training {name}")
     panels[-1].set_xlabel("epoch")
@@ -125,7 +125,7 @@ def accuracies(
     for x, (colour, (title, seeds)) in enumerate(
         zip(itertools.cycle(_COLOURS), values.items(), strict=False)
     ):
-        name = _text(title)
+        name = letters(title)
         axes.scatter([x] * len(seeds), seeds, color=colour, alpha=0.6, zorder=3, label=name)
         axes.hlines(sum(seeds) / len(seeds), x - 0.2, x + 0.2, color=colour, linewidth=2)
         if title in references:
@@ -145,9 +145,9 @@ def accuracies(
         axes.set_xticks([])
         _finish(figure, axes, caption, path)
         return
-    labels = [_text(title, 12) for title in values]
+    labels = [letters(title, 12) for title in values]
     axes.set_xticks(range(len(values)), labels, fontsize=10 if len(values) <= 4 else 7)
-    axes.set_title(_text(caption, 60), fontsize=10)
+    axes.set_title(letters(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
@@ -163,7 +163,7 @@ def reliability(values: Mapping[str, Sequence[Calibration]], path: File, caption
                 color=colour,
                 alpha=0.8,
                 marker=".",
-                label=_text(title) if i == 0 else None,
+                label=letters(title) if i == 0 else None,
             )
     axes.set(xlabel="predicted probability of positive", ylabel="share of positive reviews")
     axes.set_aspect("equal")
@@ -192,7 +192,7 @@ def memory(
             colour, style = _COLOURS[colours[title] % len(_COLOURS)], ("--", "-")[i % 2]
             low_D, median_D, high_D = np.maximum(np.mean(seeds, axis=0), 1e-12)
             distance = range(len(median_D))
-            axes.plot(distance, median_D, color=colour, linestyle=style, label=_text(title))
+            axes.plot(distance, median_D, color=colour, linestyle=style, label=letters(title))
             axes.fill_between(distance, low_D, high_D, color=colour, alpha=0.12, linewidth=0)
         axes.set(yscale="log", ylim=(1e-9, None))
         axes.set_title(f"gradient with respect to {panel}", fontsize=10)
@@ -221,9 +221,9 @@ def lines(
             itertools.cycle(_COLOURS), curves.items(), strict=False
         ):
             y = np.asarray(seeds, float)
-            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=_text(title))
+            axes.plot(x, y.mean(0), color=colour, marker="o", markersize=4, label=letters(title))
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0)
-        axes.set_title(_text(panel, 60), fontsize=10)
+        axes.set_title(letters(panel, 60), fontsize=10)
         if doubling:
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter("{x:g}")
@@ -252,8 +252,8 @@ def varied(
         mean, low, high = (np.array([f(ys) for _, ys in points]) for f in (np.mean, min, max))
         reach = np.maximum([mean - low, high - mean], 0)  # rounding
         axes.errorbar(x, mean, reach, fmt="o", color=colour, alpha=0.6, markersize=4)
-        axes.set(xlabel=_text(name), ylabel="accuracy")
-    figure.suptitle(_text(caption, 60), fontsize=10)
+        axes.set(xlabel=letters(name), ylabel="accuracy")
+    figure.suptitle(letters(caption, 60), fontsize=10)
     figure.savefig(path, dpi=150)
 
 
@@ -264,5 +264,5 @@ def _places(axes: Axes, values: Sequence[Any]) -> list[float]:
             axes.set_xscale("log")
         return list(map(float, values))
     texts = list(dict.fromkeys(map(str, values)))
-    axes.set_xticks(range(len(texts)), [_text(text, 20) for text in texts])
+    axes.set_xticks(range(len(texts)), [letters(text, 20) for text in texts])
     return [float(texts.index(str(value))) for value in values]

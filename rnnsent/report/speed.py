@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from rnnsent.benchmark import SUBJECTS, clock
 from rnnsent.benchmark.measure import TASKS
 from rnnsent.benchmark.record import Floor, Measured
+from rnnsent.report.figures import letters
 
 _PEERS = {
     "flax": ("#2a6f97", "D"),
@@ -36,7 +37,7 @@ def _look(name: str) -> tuple[str, str]:
 
 
 def _title(name: str) -> str:
-    return SUBJECTS[name].title if name in SUBJECTS else name
+    return SUBJECTS[name].title if name in SUBJECTS else letters(name)
 
 
 def _names(cases: Sequence[Measured]) -> list[str]:
@@ -57,7 +58,7 @@ def bars(cases: Sequence[Measured], path: pathlib.Path) -> None:
     for row, case in zip(grid, cases, strict=True):
         for axes, (task, title) in zip(row, TASKS.items(), strict=True):
             _bars(axes, case, task)
-            axes.set_title(f"{case.label}: {title}", fontsize=9, loc="left")
+            axes.set_title(letters(f"{case.label}: {title}", 60), fontsize=9, loc="left")
         row[1].set_yticklabels([])
     for axes in grid[-1]:
         axes.set_xlabel("ms per step")
@@ -116,9 +117,11 @@ def scaling(cases: Sequence[Measured], xlabel: str, path: pathlib.Path) -> None:
         own = [case for case in cases if case.case.cell == cell]
         for axes, (task, title) in zip(row, TASKS.items(), strict=False):
             _times(axes, own, task)
-            axes.set(title=f"{cell}: {title}", ylabel="ms per step")
+            axes.set(title=letters(f"{cell}: {title}", 60), ylabel="ms per step")
         _lines(row[-1], own, _temporary)
-        row[-1].set(title=f"{cell}: memory of a training step", ylabel="temporary MB (XLA)")
+        row[-1].set(
+            title=letters(f"{cell}: memory of a training step", 60), ylabel="temporary MB (XLA)"
+        )
         for axes in row:
             _logarithmic(axes, [case.varied for case in own], xlabel)
     handles, labels = grid[0][0].get_legend_handles_labels()
@@ -233,7 +236,7 @@ def _column(axes: Axes, case: Measured, task: str, bound: Floor, x: float) -> li
         axes.scatter(x, rates[-1], color=colour, marker=marker, s=36, label=_title(name), zorder=3)
     roof = _rate(bound) / 1e9
     axes.hlines(roof, x / 1.12, x * 1.12, color="black", linestyle="--", linewidth=1)
-    label = f"{case.case.cell} {'train' if task == 'train' else 'infer'}"
+    label = letters(f"{case.case.cell} {'train' if task == 'train' else 'infer'}")
     axes.annotate(
         label,
         (x, 0.02),

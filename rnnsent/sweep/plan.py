@@ -137,7 +137,7 @@ def read(path: pathlib.Path) -> Plan:
         raise UserError(f"The sweep {path} cannot be read: {error.strerror}.") from error
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {_problem(str(error))}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"The sweep {path} is no valid TOML: {error}.") from error
     try:
         name = sweep.base

@@ -139,7 +139,7 @@ class Record(records.Record, frozen=True, kw_only=True):
 
     FILE: ClassVar[str] = "record.json"
 
-    varied: tuple[str, ...]
+    varied: Annotated[tuple[str, ...], Meta(min_length=1)]
     members: Annotated[tuple[Member, ...], Meta(min_length=1)]
 
     def __post_init__(self) -> None:

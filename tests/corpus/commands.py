@@ -35,6 +35,24 @@ _TRAINING = (
 )
 TRAINING = options("compare", *_TRAINING) + options("claims", *_TRAINING)
 
+REPEATING = options(
+    "compare",
+    ("--from ''", "The value of --from is empty"),
+    ("--form run", "did you mean --from?"),
+    ("--from", "--from needs a value"),
+    ("--from nowhere", "no finished model"),
+    ("--from tiny.toml", "no finished model"),
+    ("--from run --run run", "--from and --run name one folder"),
+    ("--from run --run ../here/run", "--from and --run name one folder"),
+    ("--from run --out tiny.toml", "is no folder"),
+    ("--from run --seeds 1 --data toy", "leave out --data, --seeds."),
+    ("--from run --epochs 3 --cell gru", "leave out --cell, --epochs."),
+    ("--from run --redraw run", "leave out --redraw."),
+    ("--from run --from-cells a:B", "no model of run has the cell a:B"),
+    ("--from run --archive tiny.toml", "--archive is not read for toy reviews"),
+    ("--data toy --from-cells a:B", "--from-cells is for --from FOLDER"),
+)
+
 READING = (
     *options(
         "inspect",
@@ -77,4 +95,35 @@ BENCHMARK = options(
     ("--data toy --cells ''", "is empty"),
     ("--data toy --cells nonsense", "no cell 'nonsense'"),
     ("--redraw nowhere", "benchmark.json cannot be read"),
+)
+
+OTHERS = (
+    *options(
+        "probe",
+        ("--tasks nonsense", "expected one of adding"),
+        ("--seeds 0 0", "names one value twice"),
+        ("--recipes nonsense", "There is no recipe nonsense"),
+        ("--cells nonsense", "no cell 'nonsense'"),
+        ("--out tiny.toml", "is no folder"),
+        ("--run tiny.toml", "is no folder"),
+        ("--redraw nowhere", "holds no probe"),
+    ),
+    *options(
+        "sweep",
+        ("", "Give a sweep's TOML file, or --redraw"),
+        ("tiny.toml --redraw run", "Give a sweep's TOML file, or --redraw"),
+        ("tiny.toml --validation 0", "must be above 0"),
+        ("tiny.toml --scheduler ''", "The value of --scheduler is empty"),
+        ("tiny.toml --scheduler local:x", "--scheduler"),
+        ("--redraw nowhere", "record.json cannot be read"),
+    ),
+    *options(
+        "convert",
+        ("run", "PATH is missing"),
+        ("nowhere out.keras", "nowhere"),
+        ("run/tiny/seed-0 out.pkl", "out.pkl"),
+        ("run/tiny/seed-0 no/such/out.keras", "out.keras"),
+        ("run/tiny/seed-0 out.keras --recipe nonsense", "leave out --recipe"),
+        ("run/tiny/seed-0 tiny.toml", "tiny.toml"),
+    ),
 )

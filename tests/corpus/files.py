@@ -85,11 +85,20 @@ INDICES = (
 )
 
 
-def record(what: str, content: bytes, says: str = "record.json cannot be read") -> Bad:
-    """A record of a comparison."""
-    place_of = "run/record.json"
-    make = lambda place: bool((place / place_of).write_bytes(content))  # noqa: E731
-    return Bad(what, make, says)
+def record(
+    what: str,
+    content: bytes,
+    says: str = "record.json cannot be read",
+    place_of: str = "run/record.json",
+    command: str = "",
+) -> Bad:
+    """A record, by default of a comparison."""
+
+    def make(place: pathlib.Path) -> None:
+        (place / place_of).parent.mkdir(exist_ok=True)
+        (place / place_of).write_bytes(content)
+
+    return Bad(what, make, says, command)
 
 
 RECORDS = (
@@ -99,3 +108,81 @@ RECORDS = (
     record("not UTF-8", b'{"a": "\xff"}'),
     record("nested", b'{"x": ' + NESTED),
 )
+
+
+OTHER_RECORDS = tuple(
+    record(f"{script}: {what}", content, says or f"{name} cannot be read", f"run/{name}",
+           f"experiments.{script} --redraw run")
+    for script, name in (
+        ("claims", "claims/record.json"),
+        ("sweep", "record.json"),
+        ("probe", "record.json"),
+        ("benchmark", "benchmark.json"),
+    )
+    for what, content, says in (
+        ("empty", b"", ""),
+        ("another", b"{}", "is of an earlier version"),
+        ("of this version, without all else", b'{"format": 3}', ""),
+        ("not UTF-8", b'{"format": 3, "a": "\xff"}', ""),
+        ("nested", b'{"x": ' + NESTED, ""),
+    )
+)  # fmt: skip
+"""Of the other scripts."""
+
+
+def _sweep(what: str, content: str | bytes, says: str) -> Bad:
+    bad = recipe(f"sweep: {what}", content, says)
+    return Bad(bad.name, bad.make, says, "experiments.sweep bad.toml --data toy")
+
+
+_GRID = "[fields]\nepochs = [1, 2]\n"
+SWEEPS = (
+    _sweep("no TOML", "base = ", "no valid TOML"),
+    _sweep("not UTF-8", b"\xff", "no valid TOML"),
+    _sweep("nested", b"a = " + NESTED, "no valid TOML"),
+    _sweep("no base", "seeds = [0]", "base"),
+    _sweep("an unknown base", 'base = "x"\nseeds = [0]\n' + _GRID, "There is no recipe x"),
+    _sweep(
+        "a base that is a path out",
+        'base = "../../x.toml"\nseeds = [0]\n' + _GRID,
+        "cannot be read",
+    ),
+    _sweep("an unknown part", 'base = "sound-lstm"\nseeds = [0]\n[gird]\nepochs = [1]', "gird"),
+    _sweep(
+        "an unknown field", 'base = "sound-lstm"\nseeds = [0]\n[fields]\nlayers = [1]', "layers"
+    ),
+    _sweep(
+        "a value that none can have",
+        'base = "sound-lstm"\nseeds = [0]\n[fields]\nepochs = [0]',
+        "epochs",
+    ),
+    _sweep("nothing varied", 'base = "sound-lstm"\nseeds = [0]', "bad.toml"),
+    _sweep("one seed twice", 'base = "sound-lstm"\nseeds = [1, 1]\n' + _GRID, "seed"),
+    _sweep("a seed below zero", 'base = "sound-lstm"\nseeds = [-1]\n' + _GRID, "seeds"),
+    _sweep(
+        "the base alone",
+        'base = "sound-lstm"\nseeds = [0]\n[fields]\nepochs = [6]',
+        "the base itself",
+    ),
+    _sweep(
+        "a cell that is none",
+        'base = "sound-lstm"\nseeds = [0]\n[fields]\ncell = ["../x"]',
+        "'../x'",
+    ),
+    Bad("sweep: missing", lambda place: None, "No such file", "experiments.sweep bad.toml"),
+)
+"""What a sweep cannot be made of."""
+
+
+def _weights(name: str, content: bytes, says: str) -> Bad:
+    make = lambda place: bool((place / name).write_bytes(content))  # noqa: E731
+    return Bad(f"{name}: {content[:12]!r}", make, says, f"experiments.convert {name} out.keras")
+
+
+WEIGHTS = tuple(
+    _weights(name, content, name)
+    for name in ("bad.keras", "bad.weights.h5", "bad.safetensors", "bad.h5", "bad.pkl")
+    for content in (b"", b"x" * 100, b"PK\3\4", b"\x89HDF\r\n\x1a\n", b"\xff" * 8 + b"{}",
+                    b"\x80\x04cos\nsystem\n", (2**40).to_bytes(8, "little") + b"{")
+)  # fmt: skip
+"""Models of others, in each form, that are none."""

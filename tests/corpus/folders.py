@@ -125,6 +125,9 @@ PROVENANCE = (
     field("provenance.json", "data.validation", "x", "is no share"),
     field("provenance.json", "data.num_words", [1], "provenance.json cannot be read"),
     content("provenance.json", b"{}", "provenance.json cannot be read"),
+    field("provenance.json", "data.maxlen", 13, "not the reviews of run: maxlen differ"),
+    field("provenance.json", "data.vocabulary", "counted", "vocabulary differ"),
+    field("vocabulary.json", "words.3", "other", "not the reviews of run: words differ"),
 )
 """What is said of the data."""
 
@@ -164,6 +167,15 @@ OTHER_MODEL = (
     field(f"{SEED}/config.json", "vocab_size", 10, "No readable checkpoint"),
 )
 """A checkpoint that is not of the model that is said."""
+
+REPEATED = (
+    field(f"{SEED}/config.json", "recipe.cell", "evil:X", "If you trust it, add --from-cells evil"),
+    field(f"{SEED}/config.json", "recipe.name", "other", AGAIN),
+    field(f"{SEED}/config.json", "vocab_size", 59, AGAIN),
+    field(f"{SEED}/config.json", "implementation", "fast", AGAIN),
+    field(f"{SEED}/provenance.json", "data.title", "others", AGAIN),
+)
+"""What a run cannot be repeated from, besides what is damaged."""
 
 KEPT = (
     content(f"{SEED}/metrics.jsonl", b"1\n", AGAIN),

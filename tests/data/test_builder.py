@@ -124,6 +124,21 @@ def test_damaged_files_are_named(tiny_archive, tmp_path, content):
         imdb.prepared(tmp_path, "counted")
 
 
+@pytest.mark.parametrize("content_of", ["{}", "[]", "", "[" * 100_000, "others", None])
+def test_a_description_of_other_columns_is_damage(tiny_archive, tmp_path, content, content_of):
+    builder = imdb.prepare(tmp_path, tiny_archive, None, content)
+    path = pathlib.Path(builder.data_dir) / "features.json"
+    if content_of == "others":
+        path.write_text(path.read_text().replace("int32", "int64"))
+    elif content_of is None:
+        path.unlink()
+    else:
+        path.write_text(content_of)
+    with pytest.raises(UserError, match="are damaged .*Delete that folder") as error:
+        imdb.prepared(tmp_path, "counted")
+    assert "\n" not in str(error.value)
+
+
 def test_a_folder_that_cannot_be_written_is_named(tiny_archive, tmp_path, content):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="Cannot prepare the reviews in .*--data-dir"):

@@ -81,6 +81,16 @@ def test_a_run_with_a_damaged_training_does_not_go_on(bad, says):
     says(bad, GO_ON)
 
 
+@of(*folders.TRAINING, *folders.CHECKPOINT, *folders.KEPT, *folders.REPEATED)
+def test_a_damaged_run_is_not_repeated(bad, says):
+    says(bad, "experiments.compare --from run")
+
+
+@of(*folders.VOCABULARY)
+def test_a_run_with_damaged_files_is_not_repeated(bad, says):
+    says(bad, "experiments.compare --from run")
+
+
 @of(*files.RECIPES)
 @pytest.mark.parametrize("script", ["compare", "claims"])
 def test_a_recipe_that_is_none_is_refused(bad, script, says):
@@ -104,7 +114,23 @@ def test_a_record_that_is_none_is_not_drawn(bad, says):
     says(bad, "experiments.compare --redraw run")
 
 
-@of(*commands.TRAINING, *commands.READING, *commands.BENCHMARK)
+@of(*files.OTHER_RECORDS, *files.SWEEPS)
+def test_a_record_or_a_sweep_that_is_none_is_refused(bad, says):
+    says(bad)
+
+
+@of(*files.WEIGHTS)
+def test_a_model_of_others_that_is_none_is_not_converted(bad, says):
+    says(bad)
+
+
+@of(
+    *commands.TRAINING,
+    *commands.REPEATING,
+    *commands.READING,
+    *commands.BENCHMARK,
+    *commands.OTHERS,
+)
 def test_options_that_cannot_be_meant_are_refused(bad, says):
     says(bad)
 

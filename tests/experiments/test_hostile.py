@@ -8,6 +8,8 @@ import threading
 import msgspec
 import pytest
 from compare import made
+from corpus import folders
+from report.fields import HOSTILE, Elements
 from scripts import refused
 
 from experiments import inspect
@@ -44,7 +46,7 @@ def inspected(folder, monkeypatch) -> str:
     """The page on a text, read by the model of a run."""
     monkeypatch.setattr(devices, "configure", lambda: None)  # it is for a process of its own
     out = folder.parent / "page.html"
-    command = [str(folder), "--recipes", "tiny", "--text", "good film", "--out", str(out)]
+    command = [str(folder), "--text", "good film", "--out", str(out)]
     config.cli(inspect.main, inspect.Options, command)
     return out.read_text()
 
@@ -109,6 +111,31 @@ def test_what_a_run_of_others_says_of_its_data_is_text(finished, canary, monkeyp
     html = inspected(finished, monkeypatch)
     assert_harmless(html)
     assert title in html
+
+
+SAID = (
+    ("tiny/seed-0/config.json", "recipe.name"),
+    ("tiny/seed-0/result.json", "title"),
+    ("tiny/seed-0/provenance.json", "device.name"),
+    ("provenance.json", "data.source"),
+    ("provenance.json", "data.title"),
+    ("provenance.json", "data.test_title"),
+    ("vocabulary.json", "origin"),
+    ("config.json", "experiment"),
+)
+"""What a run's files say of themselves in words."""
+
+
+def test_what_a_run_of_others_says_of_itself_is_text(tmp_path, monkeypatch, capsys):
+    folders.make(tmp_path)
+    harmless = Elements(inspected(tmp_path / "run", monkeypatch)).found
+    for name, keys in SAID:
+        folders.field(name, keys, HOSTILE, "").make(tmp_path)
+    html = inspected(tmp_path / "run", monkeypatch)
+    assert_harmless(html)
+    assert Elements(html).found == harmless and "{{ 7 * 7 }} {% raw %}" in html
+    out, err = capsys.readouterr()
+    assert not set("\x1b\u202e\x07") & set(html + out + err)
 
 
 def test_a_folders_name_is_text(finished, monkeypatch):

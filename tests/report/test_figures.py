@@ -41,10 +41,10 @@ def test_names_stay_within_the_figure(name, titles):
 
 
 def test_a_name_of_changes_is_broken_between_them():
-    text = figures._text(CHANGED, 40)
+    text = figures.letters(CHANGED, 40)
     assert text.splitlines() == [
         "sound-simple-rnn +epochs=3",
         "+learning_rate=0.002 +schedule=constant",
         "+clip=1.0",
     ]
-    assert len(figures._text("x" * 1_000)) < 200
+    assert len(figures.letters("x" * 1_000)) < 200
