@@ -1,6 +1,6 @@
 """What a cell remembers: small tasks whose answers lie far back, at growing lengths.
 
-python -m experiments.probe                             four models, four tasks, five seeds
+python -m experiments.probe                             six models, four tasks, five seeds
 python -m experiments.probe --cells my_cells:MyCell     with a cell of your own, trained soundly
 python -m experiments.probe --run FOLDER                go on where a probe was interrupted
 python -m experiments.probe --redraw FOLDER             the pages of a finished probe once more
@@ -38,7 +38,7 @@ class Options:
     recipes: Recipes = ("notebook-simple-rnn", "sound-simple-rnn", "notebook-lstm")
     """Shipped recipes by name, or TOML files of your own: their cell, its start, recurrent \
 dropout, optimizer, clipping and schedule."""
-    cells: Annotated[tuple[str, ...], values("CELL")] = ("gru",)
+    cells: Annotated[tuple[str, ...], values("CELL")] = ("gru", "min_gru", "lru")
     """Cells by name or as module:Class, started as they start themselves and trained as \
 sound-gru."""
     tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], values("TASK")] = tuple(TASKS)
@@ -46,7 +46,7 @@ sound-gru."""
 the ones so far are odd. digits: real 8 x 8 digits, a pixel a step."""
     seeds: Seeds = (0, 1, 2, 3, 4)
     """One training of each model, task and length per seed."""
-    longest: int = 256
+    longest: int = 128
     """No length beyond this one is tried; they are 8, 16, 32, …"""
     steps: int = 4000
     """Optimizer steps of a training at most, a multiple of 100; it ends when its task is solved."""

@@ -57,7 +57,7 @@ def columns() -> dict[str, type]:
 
 
 def _kind(hint: Any) -> type:
-    return hint if hint in (int, float) else str
+    return hint if hint in (bool, int, float) else str
 
 
 def rows_of(record: Record) -> Iterable[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _parquet(kinds: dict[str, type], rows: list[dict[str, Any]]) -> bytes | None
         import pyarrow.parquet as pq
     except ImportError:
         return None
-    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+    types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
     schema = pa.schema([(name, types[kind]) for name, kind in kinds.items()])
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), out)
