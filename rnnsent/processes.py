@@ -103,21 +103,31 @@ def is_first() -> bool:
 def together() -> Iterator[None]:
     """Inside, a process that ends by a mistake or an interruption does so at once.
 
-    JAX would have it wait for the others, which wait for it; so they are told that it is gone.
+    JAX would have it wait for the others, which wait for it; so they are told that it is gone. One
+    that finds another one gone ends with ``ENDED``.
     """
     try:
         yield
     except SystemExit as end:
-        if end.code and jax.distributed.is_initialized():
-            if isinstance(end.code, str):
-                print(end.code, file=sys.stderr)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(end.code if isinstance(end.code, int) else 1)
-        raise
+        if not (end.code and jax.distributed.is_initialized()):
+            raise
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        _leave(end.code if isinstance(end.code, int) else 1)
+    except jax.errors.JaxRuntimeError as error:
+        if not jax.distributed.is_initialized():
+            raise
+        print(str(error).splitlines()[0], file=sys.stderr, flush=True)  # what it may be besides
+        _ended()
 
 
-def _ended(_: int) -> None:
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _ended(_: int = signal.SIGABRT) -> None:
     os.write(2, f"{ENDED}\n".encode())
     os._exit(1)
 
@@ -194,4 +204,6 @@ def _own(leaf: Any) -> Any:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_own(jax.random.key_data(leaf)))
     parts = {shard.index[0].start or 0: shard.data for shard in leaf.addressable_shards}
+    if len(parts) == 1:  # and nothing is waited for
+        return parts.popitem()[1]
     return jnp.asarray(np.concatenate([np.asarray(parts[i]) for i in sorted(parts)]))
