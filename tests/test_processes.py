@@ -68,9 +68,11 @@ def test_devices_and_processes_do_not_matter(one_device, count, own_devices, gro
     running = [started([*program, str(i), port], own_devices) for i in range(count)]
     for (out, err), one in zip(said(running), running, strict=True):
         assert one.returncode == 0, err
-        devices_found, found, found_whole = json.loads(out.splitlines()[-1])
+        devices_found, found, found_whole, summed = json.loads(out.splitlines()[-1])
         assert devices_found == count * own_devices
         same_training(found_whole, whole)
+        # As docs/scaling.md counts: a gradient of every parameter, and three sums.
+        assert summed in (4 * (sum(map(len, whole[1])) + 3), None)
         for seeds, results in zip(groups, found, strict=True):
             for seed, (loss, mean) in zip(seeds, results, strict=True):
                 expected_loss, expected = steps[seed]

@@ -8,6 +8,7 @@ from rnnsent import cells
 from rnnsent.arrays import matmul
 from rnnsent.benchmark import costs
 from rnnsent.benchmark.costs import Product
+from rnnsent.layers import Recurrent
 
 
 def notebook(cell: str) -> types.SimpleNamespace:
@@ -27,6 +28,17 @@ def test_counts_of_the_shipped_cells(cell, per_row_and_step, elements, carries):
     assert costs.transcendentals(model, 512, 132) == work * elements
     assert costs.traffic_bytes(model, 512, 132, train=False) == work * 32 * 4
     assert costs.traffic_bytes(model, 512, 132, train=True) == work * 4 * (3 * 32 + 2 * carries)
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+def test_counts_are_what_xla_counts_of_one_step(cell):
+    """XLA counts element-wise work too, and a loop's body once, hence one step."""
+    layers = [cells.create(cell, width, {}) for width in (128, 64)]
+    model, x_BTE = Recurrent(layers), jnp.zeros((512, 1, 32))
+    run = jax.jit(lambda params: model.apply(params, x_BTE, sequences=False)[0])
+    params = jax.eval_shape(model.init, jax.random.key(0), x_BTE)
+    counted = run.lower(params).compile().cost_analysis()["flops"]
+    assert counted == pytest.approx(costs.flops(notebook(cell), 512, 1, train=False), rel=0.03)
 
 
 def test_products_have_the_shapes_of_the_step_and_of_its_gradients():
