@@ -117,7 +117,8 @@ class RunOptions:
             validation=held.get("validation", 0.0),
         ).first(held["train"], held["test"])
         differs = [k for k in held if k != "reason" and held[k] != reviews.provenance.get(k)]
-        if vocabulary.words != reviews.vocabulary.words[: encoding.num_words]:
+        used = slice(encoding.num_words)
+        if vocabulary.words[used] != reviews.vocabulary.words[used]:
             differs.append("words")
         require(not differs, f"These are not the reviews of {folder}: {', '.join(differs)} differ.")
         return reviews
@@ -227,7 +228,11 @@ class TrainOptions(DataOptions):
         return reviews.first(*QUICK_ROWS) if self.quick else reviews
 
 
-_BESIDE_FROM = ("from_", "from_cells", "out", "run", "archive", "word_index", "data_dir", "change")
+_BESIDE_FROM = {"from_", "from_cells", "out", "run", "change", "place"} | {
+    "archive",
+    "word_index",
+    "data_dir",
+}
 
 
 def check_repeat(options: TrainOptions, run: pathlib.Path | None, cells: Sequence[str]) -> None:
