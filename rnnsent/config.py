@@ -228,11 +228,7 @@ class TrainOptions(DataOptions):
         return reviews.first(*QUICK_ROWS) if self.quick else reviews
 
 
-_BESIDE_FROM = {"from_", "from_cells", "out", "run", "change", "place"} | {
-    "archive",
-    "word_index",
-    "data_dir",
-}
+_BESIDE_FROM = "from_ from_cells out run archive word_index data_dir change place".split()
 
 
 def check_repeat(options: TrainOptions, run: pathlib.Path | None, cells: Sequence[str]) -> None:
