@@ -50,7 +50,7 @@ def device() -> dict[str, Any]:
     """The devices JAX uses and the processor's name."""
     devices = jax.local_devices()
     name = devices[0].device_kind if devices[0].platform != "cpu" else processor()
-    return {"platform": devices[0].platform, "name": name, "devices": len(devices)}
+    return {"platform": devices[0].platform, "name": name, "devices": jax.device_count()}
 
 
 def processor() -> str:
