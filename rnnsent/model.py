@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import glorot_uniform, orthogonal
 
-from rnnsent import cells
+from rnnsent import cells, recurrence
 from rnnsent.arrays import Array, Carry
 from rnnsent.deep import Bidirectional, Compute, Deep
 from rnnsent.layers import Recurrent
@@ -102,6 +102,12 @@ class SentimentClassifier(nn.Module):
         self.hidden = nn.Dense(self.head, kernel_init=glorot_uniform())
         self.logit = nn.Dense(1, kernel_init=glorot_uniform())
 
+    @property
+    def chosen(self) -> str:
+        """The implementation that runs here: of ``auto`` the one for its cell and this backend."""
+        affine = cells.find(self.cell).affine is not None
+        return recurrence.resolve(self.implementation, affine=affine)
+
     @nn.nowrap
     def _cells(self) -> list[cells.Cell]:
         options = dict(self.cell_options)
@@ -111,7 +117,7 @@ class SentimentClassifier(nn.Module):
     def _recurrent(self) -> Any:
         """The recurrent layers; plain ones unless an option asks for more."""
         if not self.options().keys() - {"pooling"}:
-            return Recurrent(self.layer, self.dropout, self.recurrent_dropout, self.implementation)
+            return Recurrent(self.layer, self.dropout, self.recurrent_dropout, self.chosen)
         self.norm = [nn.LayerNorm() for _ in self.features if self.layer_norm]
         if not self.bidirectional:
             return self._deep(self.layer, self.norm, skip_from=1 if self.residual else None)
@@ -122,9 +128,9 @@ class SentimentClassifier(nn.Module):
 
     @nn.nowrap
     def _deep(self, layers: list[cells.Cell], norms: list[nn.LayerNorm], **options: Any) -> Deep:
-        names = ("dropout", "recurrent_dropout", "implementation", "compute")
+        names = ("dropout", "recurrent_dropout", "compute")
         options |= {name: getattr(self, name) for name in names}
-        return Deep(layers, norms=norms, **options)
+        return Deep(layers, norms=norms, implementation=self.chosen, **options)
 
     @nn.nowrap
     def _one_by_one(self, layers: list[cells.Cell], *, reverse: bool) -> list[Deep]:

@@ -66,16 +66,23 @@ no forward mode of its own (second derivatives work). ``associative`` is ``lax.a
 for steps that are affine in their carry."""
 
 
-def resolve(implementation: str) -> str:
+def resolve(implementation: str, *, affine: bool = False) -> str:
     """The implementation that ``auto`` stands for on the present backend; others as they are.
 
-    What was measured fastest: ``packed`` on a CPU, ``scan-unrolled`` on a GPU (an H200).
+    What was measured fastest: on a CPU ``packed``, or ``scan`` where a cell is affine in its carry,
+    whose steps are cheap; on a GPU (an H200) ``scan-unrolled``.
+
+    Args:
+      implementation: its name.
+      affine: whether the cell is.
 
     Raises:
       ValueError: for an unknown one.
     """
     if implementation == "auto":
-        return "packed" if jax.default_backend() == "cpu" else "scan-unrolled"
+        if jax.default_backend() != "cpu":
+            return "scan-unrolled"
+        return "scan" if affine else "packed"
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(
             f"unknown implementation {implementation!r}; expected auto or one of "

@@ -276,6 +276,7 @@ def test_an_unknown_implementation_is_refused():
 
 def test_auto_is_what_suits_the_backend(monkeypatch):
     assert recurrence.resolve("auto") == "packed"
+    assert recurrence.resolve("auto", affine=True) == "scan"
     assert [recurrence.resolve(name) for name in IMPLEMENTATIONS] == list(IMPLEMENTATIONS)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert recurrence.resolve("auto") == "scan-unrolled"

@@ -181,7 +181,8 @@ def unavailable(name: str, case: Case) -> str:
     implementation = spec.options.get("implementation")
     if implementation == "associative" and find(case.model.cell).affine is None:
         return f"needs a cell that is affine in its carry, which {case.model.cell} is not"
-    if implementation == recurrence.resolve("auto") and not spec.options.get("whole"):
+    whole = spec.options.get("whole")
+    if implementation and not whole and implementation == case.model.chosen:
         return "the automatic choice on this machine, measured as rnnsent"
     return ""
 

@@ -16,7 +16,6 @@ from rnnsent import (
     processes,
     provenance,
     recipes,
-    recurrence,
 )
 from rnnsent.data import Reviews
 from rnnsent.epochs import Keeping, Position, Progress
@@ -96,7 +95,7 @@ class Group:
 
     def _config(self, seed: int) -> Config:
         rows, words = len(self.reviews.train), self.model.vocab_size
-        implementation = recurrence.resolve(self.model.implementation)
+        implementation = self.model.chosen
         return Config(self.recipe, recipes.digest(self.recipe), seed, rows, words, implementation)
 
     def _go_on(self, courses: Sequence[Course], begun: Last | None) -> tuple[int, Position, float]:

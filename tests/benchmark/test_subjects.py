@@ -182,7 +182,7 @@ def test_an_implementation_is_timed_once(monkeypatch):
     case, chosen = benchmark.Case(MODEL), recurrence.resolve("auto")
     assert "automatic choice" in benchmark.unavailable(f"rnnsent-{chosen}", case)
     assert benchmark.unavailable("rnnsent-scan-stored", case) == ""
-    monkeypatch.setattr(recurrence, "resolve", lambda name: "scan-stored")
+    monkeypatch.setattr(recurrence, "resolve", lambda name, **_: "scan-stored")
     assert benchmark.unavailable("rnnsent-scan-stored", case) == ""  # of the whole batch
 
 

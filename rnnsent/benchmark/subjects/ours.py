@@ -10,7 +10,7 @@ import optax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnsent import data, devices, fitting, inference, optimizers, recurrence, training
+from rnnsent import data, devices, fitting, inference, optimizers, training
 from rnnsent.benchmark import clock, costs
 from rnnsent.benchmark.case import Case
 from rnnsent.devices import ROWS, SEEDS
@@ -72,7 +72,7 @@ class Rnnsent:
         return np.pad(order_KB, ((0, 0), (0, filling)), constant_values=-1)
 
     def _setting(self) -> str:
-        implementation = recurrence.resolve(self.model.implementation)
+        implementation = self.model.chosen
         places = f"{self.devices} device{'s' if self.devices > 1 else ''}"
         seeds = f", {self.seeds} seeds in one program" if self.seeds > 1 else ""
         return f"{implementation}, {places}, micro-batch {self.layout.micro_batch}{seeds}"
