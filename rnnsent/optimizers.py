@@ -38,7 +38,7 @@ def adam(
     """
     parts = [
         scale_by_adam(),
-        optax.scale_by_learningrate_of(rate_of(learning_rate, schedule, steps)),
+        optax.scale_by_learning_rate(rate_of(learning_rate, schedule, steps)),
     ]
     if clip:
         parts.insert(0, optax.clip_by_global_norm(clip))

@@ -152,7 +152,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         )
 
     def rate(self, step: int, rows: int) -> float:
-        """The learning rate of the step after ``step`` others, in a training on ``rows`` reviews."""
+        """The learning rate after ``step`` steps of a training on ``rows`` reviews."""
         rate = optimizers.rate_of(self.learning_rate, self.schedule, self.steps(rows))
         return float(rate(step)) if callable(rate) else rate
 
