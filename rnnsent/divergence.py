@@ -278,10 +278,16 @@ def _line(error: Exception) -> str:
 
 
 def _source(error: Exception) -> str:
-    """The innermost line that is no part of JAX, Flax or Optax."""
+    """The innermost line that is no part of JAX, Flax or Optax.
+
+    Where a traced function is run, as a cell's step is, JAX gives the line traced as the cause.
+    """
     roots = tuple(f"{pathlib.Path(str(one.__file__)).parent}{os.sep}" for one in (jax, flax, optax))
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if not f.filename.startswith((*roots, contextlib.__file__))]
+    ours: list[traceback.FrameSummary] = []
+    for one in (error, error.__cause__):
+        frames = traceback.extract_tb(one.__traceback__) if one else []
+        found = [f for f in frames if not f.filename.startswith((*roots, contextlib.__file__))]
+        ours = found or ours
     if not ours:
         return ""
     path = pathlib.Path(ours[-1].filename)

@@ -107,5 +107,9 @@ def test_what_was_before_the_state_is_not_known(rows, plain):
 
 def test_op_by_op_the_line_of_the_first_nan_is_named(rows, plain):
     found = find(plain[-1][0], rows, step=len(plain) - 1 - STEPS, debug_nans=True)
-    assert "nan" in found.first_nan and ".py:" in found.first_nan and "\n" not in found.why
+    assert (
+        "nan" in found.first_nan
+        and "cells/classic.py:" in found.first_nan
+        and "\n" not in found.why
+    )
     assert found.first_nan in found.why

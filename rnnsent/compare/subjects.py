@@ -25,23 +25,23 @@ class Finished:
       seed: everything random follows from it.
       epochs: training loss, accuracy and seconds of each, of all fits.
       seconds: of the training in all.
-      diverged: the epoch in which it ceased to be finite; then nothing below is looked at.
-      divergence: the step in which it did, where that was found.
+      diverged: the epoch in which it ceased to be finite; then only ``divergence`` is looked at.
       train_logits_N: of the final state on the training reviews, dropout off.
       test_logits_N: on the test reviews.
       first_fit_accuracy: on the test reviews after the first fit, where there were several.
       params: of the final state.
+      divergence: the step in which it ceased to be finite, where that was found.
     """
 
     seed: int
     epochs: Sequence[entrants.Epoch]
     seconds: float
     diverged: int | None = None
-    divergence: Divergence | None = None
     train_logits_N: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     test_logits_N: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     first_fit_accuracy: float | None = None
     params: Any = None
+    divergence: Divergence | None = None
 
 
 @dataclasses.dataclass(frozen=True)
