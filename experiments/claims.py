@@ -68,7 +68,8 @@ def main(options: Options) -> None:
             every = [one for many in trained.values() for one in many]
             lost = f"{runs.diverged_text(every)}; nothing is left to report"
             place = (folder / Record.FILE).parent
-            conclude(nothing.write(every, reviews.provenance, place), place, lost)
+            drawn, advice = nothing.write(every, reviews.provenance, place), runs.advice(every)
+            conclude(drawn, place, lost, advice=advice)
             return
         runs.write_record(folder, record)
         _show(record, folder)

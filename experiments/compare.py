@@ -73,7 +73,8 @@ def main(options: Options) -> None:
         every = [one for many in trained for one in many]
         if all(one.diverged for one in every):
             lost = f"{runs.diverged_text(every)}; nothing is left to report"
-            conclude(nothing.write(every, reviews.provenance, folder), folder, lost)
+            drawn, advice = nothing.write(every, reviews.provenance, folder), runs.advice(every)
+            conclude(drawn, folder, lost, advice=advice)
             return
         compared = subjects.finished(chosen, trained, reviews, options.implementation)
         parts = runs.origins([one.folder for one in every])
@@ -107,7 +108,8 @@ def _repeat(options: Options, run: pathlib.Path) -> None:
 
 def _show(record: Record, folder: pathlib.Path) -> None:
     lost = ", ".join(entrants.diverged(record.entrants))
-    conclude(report.write(record, folder), folder, lost)
+    advice = entrants.advice(record.entrants)
+    conclude(report.write(record, folder), folder, lost, advice=advice)
 
 
 if __name__ == "__main__":

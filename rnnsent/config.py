@@ -167,6 +167,9 @@ class TrainOptions(DataOptions):
     """Go on with this run folder: what it holds already is not trained again."""
     checkpoint_every: Every = 0
     """Steps after which a training is kept within an epoch too; 0: as each epoch ends."""
+    debug_nans: Flag = False
+    """Run the step in which a training diverges once more, op by op, and say where the first NaN \
+arises."""
     redraw: Folder = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
     change: Annotated[
@@ -195,7 +198,11 @@ class TrainOptions(DataOptions):
     @property
     def training(self) -> dict[str, Any]:
         """How ``runs.train`` is to train, whatever the recipe."""
-        return {"implementation": self.implementation, "every": self.checkpoint_every}
+        return {
+            "implementation": self.implementation,
+            "every": self.checkpoint_every,
+            "debug_nans": self.debug_nans,
+        }
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -81,11 +81,13 @@ class Keeping:
       due: asked between dispatches with the steps done in the epoch, and whether it has ended.
       save: where due, given the states and where they stand. It may end the run by raising.
       start: where the states stand that the run begins with; its epoch is theirs.
+      begin: told, as an epoch begins or goes on, of the states and where they stand.
     """
 
     due: Callable[[int, bool], bool]
     save: Callable[[Any, Position], Any]
     start: Position = Position()
+    begin: Callable[[Any, Position], Any] | None = None
 
 
 def mean(seeds: Sequence[Progress]) -> Progress:
@@ -118,6 +120,8 @@ def run_epochs(
     history = []
     start = keeping.start if keeping else Position()
     for epoch in epochs:
+        if keeping and keeping.begin:
+            keeping.begin(states, start)
         meter = _Meter(epoch + 1, epochs.stop, steps, progress, start)
         taken = order(states, epoch)
         for first in range(start.step, steps, STEPS_PER_DISPATCH):

@@ -8,6 +8,7 @@ and gone on with from there, it ends in the same bits.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -73,30 +74,33 @@ def fit(
     )
 
     def order(stacked, epoch):
-        return _orders(stacked.key, epoch, count, layout)
+        return orders(stacked.key, epoch, count, layout)
 
     def advance(stacked, order_SKB, start, stop):
         stacked, totals = dispatch(stacked, rows, order_SKB, (start, stop))
         return stacked, own(totals)
 
     first, steps = int(states[0].epoch), -(-count // batch_size)
-    kept = keeping and dataclasses.replace(keeping, save=_saving(keeping, len(states)))
+    kept = keeping and _of_each(keeping, len(states))
     ahead = range(first, first + epochs)
     stacked, history = run_epochs(order, advance, stacked, ahead, steps, progress, kept)
     stacked = stacked.replace(epoch=stacked.epoch + len(history))
     of_seeds = [[epoch[i] for epoch in history] for i in range(len(states))]
-    return _unstack(own(stacked), len(states)), of_seeds
+    return unstack(own(stacked), len(states)), of_seeds
 
 
-def _saving(keeping: Keeping, count: int) -> Callable[[TrainState, Position], None]:
-    """Saves every seed's state by itself, as it is before its next step."""
+def _of_each(keeping: Keeping, count: int) -> Keeping:
+    """The same of stacked states: it is given every seed's by itself, as before its next step."""
 
-    def save(stacked: TrainState, at: Position) -> None:
+    def each(
+        given: Callable[[list[TrainState], Position], Any], stacked: Any, at: Position
+    ) -> None:
         stacked = own(stacked)
         stacked = stacked.replace(epoch=jnp.full_like(stacked.epoch, at.epoch))
-        keeping.save(_unstack(stacked, count), at)
+        given(unstack(stacked, count), at)
 
-    return save
+    begin = keeping.begin and functools.partial(each, keeping.begin)
+    return dataclasses.replace(keeping, save=functools.partial(each, keeping.save), begin=begin)
 
 
 @jax.jit
@@ -106,12 +110,15 @@ def stack(states: Sequence[TrainState]) -> TrainState:
 
 
 @functools.partial(jax.jit, static_argnames="count")
-def _unstack(states: TrainState, count: int) -> list[TrainState]:
+def unstack(states: TrainState, count: int) -> list[TrainState]:
+    """The opposite of :func:`stack`."""
     return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(count)]
 
 
 @functools.partial(jax.jit, static_argnames=("count", "layout"))
-def _orders(key_S: Array, epoch: int, count: int, layout: Plan) -> Array:
+def orders(key_S: Array, epoch: int, count: int, layout: Plan) -> Array:
+    """Row numbers (S, K, B), int32, of an epoch's batches of each training, by their keys."""
+
     def order(key):
         return epoch_order(jax.random.fold_in(key, ORDER), epoch, count, layout)
 

@@ -36,7 +36,10 @@ def adam(
     Raises:
       ValueError: for another schedule, or a cosine without ``steps``.
     """
-    parts = [scale_by_adam(), optax.scale_by_learning_rate(_rate(learning_rate, schedule, steps))]
+    parts = [
+        scale_by_adam(),
+        optax.scale_by_learning_rate(rate_of(learning_rate, schedule, steps)),
+    ]
     if clip:
         parts.insert(0, optax.clip_by_global_norm(clip))
     if weight_decay:
@@ -45,7 +48,8 @@ def adam(
     return with_averaging(optimizer, averaging) if averaging else optimizer
 
 
-def _rate(learning_rate: float, schedule: str, steps: int | None) -> float | optax.Schedule:
+def rate_of(learning_rate: float, schedule: str, steps: int | None) -> float | optax.Schedule:
+    """The rate of :func:`adam`, or a function of the steps before; raises as that does."""
     if schedule == "constant":
         return learning_rate
     if schedule != "cosine" or not steps:

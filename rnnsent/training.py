@@ -182,18 +182,21 @@ def run_steps(
 
     def body(index, carried):
         state, totals = carried
-        batch = _batch(rows, order_KB[index], layout.axis)
+        batch = batch_of(rows, order_KB[index], layout.axis)
         state, new = train_step(model, optimizer, state, batch, **options)
         return state, jax.tree.map(jnp.add, totals, new)
 
-    part = _batch(rows, order_KB[0, : layout.micro_batch], layout.axis)
+    part = batch_of(rows, order_KB[0, : layout.micro_batch], layout.axis)
     state = state.replace(scratch=scratch(model, state.params, part))
     state, totals = jax.lax.fori_loop(*span, body, (state, Totals.zero()))
     return state.replace(scratch=None), totals
 
 
-def _batch(rows: Rows, order_B: Array, axis: str | None) -> Batch:
-    """The rows of these numbers; -1 takes the last review, at no weight."""
+def batch_of(rows: Rows, order_B: Array, axis: str | None = None) -> Batch:
+    """The rows of these numbers, (B,) int32; -1 takes the last review, at no weight.
+
+    With ``axis`` they are this device's share of a batch, in the order of that mesh axis.
+    """
     rows_B = jnp.arange(len(order_B))
     if axis is not None:
         rows_B += jax.lax.axis_index(axis) * len(order_B)

@@ -28,7 +28,7 @@ RANK = {
             ("inference", "testing", "exported", "streaming"),
             ("training",),
             ("fitting", "checkpoints", "analysis"),
-            ("memory", "predictions", "readings"),
+            ("divergence", "memory", "predictions", "readings"),
             ("runs",),
             ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),
             ("report", "changes"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
 from rnnsent.runs import records
@@ -63,6 +64,7 @@ class Training(Part, frozen=True, kw_only=True):
       epochs: of all fits; where it diverged, up to there.
       seconds: of the training in all, compilation included.
       diverged: the epoch in which loss or logits ceased to be finite, if they did.
+      divergence: the step in which they did, where that was found.
       measured: None where it diverged.
     """
 
@@ -70,6 +72,7 @@ class Training(Part, frozen=True, kw_only=True):
     epochs: Annotated[tuple[Epoch, ...], msgspec.Meta(min_length=1)]
     seconds: float
     diverged: int | None = None
+    divergence: Divergence | None = None
     measured: Measured | None = None
 
     def __post_init__(self) -> None:
@@ -155,10 +158,21 @@ class Entrant(Part, frozen=True, kw_only=True):
 
 
 def diverged(entrants: Sequence[Entrant]) -> list[str]:
-    """Which trainings diverged, and in which epoch, each as a line of text."""
+    """Which trainings diverged, and where, each as a line of text."""
     return [
-        records.diverged(entrant.title, training.seed, training.diverged)
+        records.diverged(entrant.title, training.seed, training.diverged, training.divergence)
         for entrant in entrants
         for training in entrant.trainings
         if training.diverged is not None
     ]
+
+
+def advice(entrants: Sequence[Entrant]) -> str:
+    """What to try, by the recipes of those that diverged and where they did."""
+    lost = [
+        (entrant.fields, training.divergence)
+        for entrant in entrants
+        for training in entrant.trainings
+        if training.diverged is not None
+    ]
+    return records.advice(lost)

@@ -77,6 +77,7 @@ def _training(trained: Finished, subject: Subject, reviews: Reviews) -> entrants
         epochs=tuple(map(_finite_epoch, trained.epochs)),
         seconds=trained.seconds,
         diverged=trained.diverged,
+        divergence=trained.divergence,
         measured=None if lost else _measured(trained, subject, reviews),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from rnnsent import runs
 from rnnsent.compare import entrants
 from rnnsent.data import Reviews
+from rnnsent.divergence import Divergence
 from rnnsent.model import SentimentClassifier, still
 from rnnsent.recipes import SHIPPED, Recipe
 
@@ -24,11 +25,12 @@ class Finished:
       seed: everything random follows from it.
       epochs: training loss, accuracy and seconds of each, of all fits.
       seconds: of the training in all.
-      diverged: the epoch in which it ceased to be finite; then nothing below is looked at.
+      diverged: the epoch in which it ceased to be finite; then only ``divergence`` is looked at.
       train_logits_N: of the final state on the training reviews, dropout off.
       test_logits_N: on the test reviews.
       first_fit_accuracy: on the test reviews after the first fit, where there were several.
       params: of the final state.
+      divergence: the step in which it ceased to be finite, where that was found.
     """
 
     seed: int
@@ -39,6 +41,7 @@ class Finished:
     test_logits_N: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     first_fit_accuracy: float | None = None
     params: Any = None
+    divergence: Divergence | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _finished(recipe: Recipe, trained: runs.Trained) -> Finished:
     ]
     result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)
     if trained.diverged:
-        return dataclasses.replace(held, diverged=trained.diverged)
+        return dataclasses.replace(held, diverged=trained.diverged, divergence=trained.divergence)
     _, _, params = runs.restore(trained, [recipe.cell])
     return dataclasses.replace(
         held,

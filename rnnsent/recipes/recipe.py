@@ -151,6 +151,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             averaging=self.averaging,
         )
 
+    def rate(self, step: int, rows: int) -> float:
+        """The learning rate after ``step`` steps of a training on ``rows`` reviews."""
+        rate = optimizers.rate_of(self.learning_rate, self.schedule, self.steps(rows))
+        return float(rate(step)) if callable(rate) else rate
+
     def batch(self, rows: int) -> int:
         """Reviews in a step, of ``rows`` there are."""
         return min(self.batch_size, rows)

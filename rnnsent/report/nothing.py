@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnsent import runs
 from rnnsent.report import page
-from rnnsent.report.blocks import Block, Code, Heading, Paragraph, Table
+from rnnsent.report.blocks import Block, Code, Heading, Note, Paragraph, Table
 from rnnsent.runs import Training
 
 TITLE = "Nothing is left to report"
@@ -23,17 +23,25 @@ def write(trainings: Sequence[Training], data: dict[str, Any], folder: pathlib.P
     Raises:
       UserError: if the folder cannot be written to.
     """
-    rows = [
-        (one.title, f"seed {one.seed}", f"in epoch {one.diverged}" if one.diverged else "no")
-        for one in trainings
-    ]
+    rows = [(one.title, f"seed {one.seed}", _when(one)) for one in trainings]
     report: list[Block] = [
         Heading(1, TITLE),
         Paragraph("Loss or logits of these trainings ceased to be finite, so nothing is compared."),
         Table(("recipe", "training", "diverged"), rows, "lll"),
-        Paragraph(runs.ADVICE),
+        *(
+            Note(f"{o.title}, seed {o.seed}: {o.divergence.why}.")
+            for o in trainings
+            if o.divergence
+        ),
+        Paragraph(runs.advice(trainings)),
         Paragraph(["Data: ", Code(data["source"]), f" — {data['title']}."]),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     page.write(report, folder, TITLE)
     return report
+
+
+def _when(one: Training) -> str:
+    if not one.diverged:
+        return "no"
+    return f"in {one.divergence.place}" if one.divergence else f"in epoch {one.diverged}"

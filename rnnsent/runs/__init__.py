@@ -5,8 +5,8 @@ tells of the command that wrote last, a training's own ``config.json`` and ``pro
 that training. ``metrics.jsonl`` has a line for each epoch that has ended. ``result.json`` is
 written last and at once, so a training that has one is finished. One that was interrupted has
 ``last.json`` and ``last-<epoch>-<step>/`` instead, from which it goes on; metrics are then as they
-were there. One that diverged is finished too: its ``result.json`` says in which epoch, and nothing
-else is kept of it.
+were there. One that diverged is finished too: its ``result.json`` says in which epoch,
+``divergence.json`` in which step if that was found, and nothing else is kept of it.
 """
 
 from rnnsent.runs.files import read_json, write_json
@@ -25,6 +25,7 @@ from rnnsent.runs.reading import (
     ADVICE,
     Trained,
     Training,
+    advice,
     check_named,
     diverged_text,
     finished,
@@ -44,6 +45,7 @@ __all__ = [
     "Told",
     "Trained",
     "Training",
+    "advice",
     "check",
     "check_named",
     "check_place",

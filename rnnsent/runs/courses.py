@@ -3,13 +3,16 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import msgspec
 import numpy as np
 
-from rnnsent import arrays, checkpoints, evaluation, inference, optimizers
+from rnnsent import arrays, checkpoints, divergence, evaluation, inference, optimizers
 from rnnsent.data import Reviews
+from rnnsent.divergence import Divergence
 from rnnsent.epochs import Progress
 from rnnsent.model import SentimentClassifier
 from rnnsent.runs import files, last, reading
@@ -28,6 +31,8 @@ class Course:
     fits: list[Measured] = dataclasses.field(default_factory=list)
     logits: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     diverged: int | None = None
+    starts: list[tuple[TrainState, int]] = dataclasses.field(default_factory=list)
+    """Of the last two epochs: the state, and how many of its epoch's steps are behind it."""
 
     def go_on(self, state: TrainState, held: last.Seed) -> None:
         """Takes up what a checkpoint holds of it."""
@@ -41,6 +46,14 @@ class Course:
         files.write_json(self.folder / "config.json", self.config)
         files.write_json(self.folder / "provenance.json", origin)
         files.write_lines(self.folder / reading.METRICS, self.epochs)
+        if not self.diverged:
+            (self.folder / reading.DIVERGENCE).unlink(missing_ok=True)
+
+    def starting(self, state: TrainState, step: int) -> None:
+        """Takes the state as an epoch begins, so that :meth:`explain` can go back to it."""
+        if not self.diverged:
+            state = jax.device_put(state, jax.local_devices()[0])
+            self.starts = [*self.starts[-1:], (state, step)]
 
     def ended(self, now: Progress) -> None:
         """Takes an epoch and writes its line; none after the one in which it diverged."""
@@ -69,6 +82,20 @@ class Course:
         accuracies = {f"{n}_accuracy": evaluation.accuracy(*pair) for n, pair in pairs.items()}
         losses = {f"{n}_loss": evaluation.log_loss(*pair) for n, pair in pairs.items()}
         self.fits.append(Measured(**accuracies, **losses))
+
+    def explain(self, find: Callable[[TrainState, int], Divergence | None]) -> None:
+        """Once it diverged, writes in which step; nothing where no step is found.
+
+        ``find`` looks from a state on that has so many steps of its epoch behind it. It begins with
+        the epoch that was lost, or, where that began with parameters that are no numbers, with the
+        one before.
+        """
+        if not self.diverged:
+            return
+        starts, self.starts = self.starts, []
+        good = [one for one in starts if divergence.is_finite(one[0].params)]
+        if good and (found := find(*good[-1])):
+            files.write_json(self.folder / reading.DIVERGENCE, found)
 
     @property
     def finished(self) -> bool:

@@ -10,6 +10,7 @@ import optax
 
 from rnnsent import (
     console,
+    divergence,
     epochs,
     fitting,
     interrupts,
@@ -18,6 +19,7 @@ from rnnsent import (
     recipes,
 )
 from rnnsent.data import Reviews
+from rnnsent.divergence import Divergence
 from rnnsent.epochs import Keeping, Position, Progress
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
@@ -32,20 +34,36 @@ from rnnsent.training import TrainState, create_state
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Seeds of a recipe that are trained as one program."""
+    """Seeds of a recipe that are trained as one program.
+
+    Attributes:
+      recipe: what is trained, and how.
+      seeds: one training for each.
+      reviews: trained and measured on.
+      model: of the recipe.
+      optimizer: likewise.
+      debug_nans: whether the step in which one diverges is run once more, op by op.
+    """
 
     recipe: Recipe
     seeds: Sequence[int]
     reviews: Reviews
     model: SentimentClassifier
     optimizer: optax.GradientTransformation
+    debug_nans: bool = False
 
     @classmethod
     def of(
-        cls, recipe: Recipe, seeds: Sequence[int], reviews: Reviews, implementation: str
+        cls,
+        recipe: Recipe,
+        seeds: Sequence[int],
+        reviews: Reviews,
+        implementation: str,
+        debug_nans: bool = False,
     ) -> "Group":
         model = recipe.classifier(reviews.encoding.num_words, implementation)
-        return cls(recipe, seeds, reviews, model, recipe.optimizer(len(reviews.train)))
+        optimizer = recipe.optimizer(len(reviews.train))
+        return cls(recipe, seeds, reviews, model, optimizer, debug_nans)
 
     def train(
         self,
@@ -79,6 +97,7 @@ class Group:
                 seconds, at = way.seconds, Position(self.recipe.epochs * (fit + 1))
                 for course in courses:
                     course.measure(self.model, self.reviews)
+                    self._explain(course)
         for course in courses:
             if processes.is_first() and not course.finished:
                 course.keep(self.reviews.provenance, seconds, len(self.seeds))
@@ -144,6 +163,7 @@ class Group:
             for course, now in zip(way.courses, seeds, strict=True):
                 if now.ended:
                     course.ended(now)
+                    self._explain(course)
 
         rows = self.reviews.train
         with interrupts.noted() as stop:
@@ -159,6 +179,25 @@ class Group:
             )
         for course, state in zip(way.courses, states, strict=True):
             course.state = state
+
+    def _explain(self, course: Course) -> None:
+        """Where a course diverged, which the first process looks for on its own devices."""
+        if processes.is_first():
+            course.explain(self._find)
+
+    def _find(self, state: TrainState, step: int) -> Divergence | None:
+        rows = self.reviews.train
+        found = divergence.find(
+            self.model,
+            self.optimizer,
+            state,
+            rows,
+            batch_size=self.recipe.batch(len(rows)),
+            step=step,
+            debug_nans=self.debug_nans,
+        )
+        rate = found and self.recipe.rate(found.total_step - 1, len(rows))
+        return found and msgspec.structs.replace(found, learning_rate=rate)
 
 
 @dataclasses.dataclass
@@ -197,7 +236,11 @@ class _Way:
                 self.saver.wait()
                 stop.now()
 
-        return Keeping(due, save, self.start)
+        def begin(states: list[TrainState], at: Position) -> None:
+            for course, state in zip(self.courses, states, strict=True):
+                course.starting(state, at.step)
+
+        return Keeping(due, save, self.start, begin if processes.is_first() else None)
 
     def _last(self, at: Position) -> Last:
         return Last(

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnsent import checkpoints, console, optimizers, recipes
 from rnnsent.cells import check_trusted, is_trusted
+from rnnsent.divergence import Divergence
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
@@ -19,6 +20,9 @@ from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunCon
 
 ADVICE = "Try a lower --learning-rate, or --clip 1."
 """What to do about a training that diverged."""
+
+DIVERGENCE = "divergence.json"
+"""Of a training that diverged: the step, where it was found."""
 
 METRICS = "metrics.jsonl"
 """A training's file with a line per epoch, each written as its epoch ends."""
@@ -73,7 +77,19 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return records.diverged(self.title, self.seed, self.diverged)
+        return records.diverged(self.title, self.seed, self.diverged, self.divergence)
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """The step in which it diverged; None where it did not, or no step was found.
+
+        Raises:
+          UserError: if what is kept of it is damaged.
+        """
+        path = self.folder / DIVERGENCE
+        if not self.diverged or not path.exists():  # a folder of before has none
+            return None
+        return files.read_json(path, Divergence, files.damaged)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +110,12 @@ class Trained(Training):
 def diverged_text(trained: Iterable[Training]) -> str:
     """Which trainings diverged, and when; empty where none did."""
     return ", ".join(one.told for one in trained if one.diverged)
+
+
+def advice(trained: Iterable[Training]) -> str:
+    """What to try, by the recipes of those that diverged and where they did."""
+    lost = [one for one in trained if one.diverged]
+    return records.advice((one.recipe.fields(), one.divergence) for one in lost)
 
 
 def finished(run: pathlib.Path) -> list[Training]:
@@ -123,7 +145,7 @@ def readable(run: pathlib.Path) -> list[Training]:
     lost = diverged_text(found)
     left = [one for one in found if not one.diverged]
     if not left:
-        raise UserError(f"{run} holds nothing to read: {lost}. {ADVICE}")
+        raise UserError(f"{run} holds nothing to read: {lost}. {advice(found)}")
     if lost:
         console.say(f"Left out: {lost}.")
     return left
@@ -187,6 +209,7 @@ def load(folder: pathlib.Path) -> Trained:
         if len(history) != epochs:
             raise ValueError(f"{len(history)} epochs, not {epochs}")
         if one.diverged:
+            _ = one.divergence  # which is refused where it is damaged
             return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
         path = folder / "predictions.npz"
         with path.open("rb") as file:  # NumPy leaves one open that it opened itself
@@ -241,7 +264,7 @@ def restore(
       UserError: if it diverged, cannot be read, or has a cell that was not named.
     """
     if training.diverged:
-        raise UserError(f"{training.told}, so there is nothing to read. {ADVICE}")
+        raise UserError(f"{training.told}, so there is nothing to read. {advice([training])}")
     config, recipe = training.config, training.recipe
     check_trusted(recipe.cell, cells, str(training.folder))
     model = recipe.classifier(config.vocab_size, implementation)

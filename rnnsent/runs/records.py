@@ -1,7 +1,7 @@
 """What a run folder's files hold: JSON that is checked against these structures as it is read."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from rnnsent.data import Encoding
 from rnnsent.data.encoding import MOST_WORDS
+from rnnsent.divergence import Divergence
 from rnnsent.recipes import Recipe
 from rnnsent.runs import files
 from rnnsent.runs.files import FORMAT
@@ -128,9 +129,32 @@ class Result(msgspec.Struct, frozen=True):
         return self.fits[-1]
 
 
-def diverged(title: str, seed: int, epoch: int | None) -> str:
-    """What is said of a training that diverged in an epoch."""
-    return f"{title} seed {seed} diverged in epoch {epoch}"
+def diverged(title: str, seed: int, epoch: int | None, found: Divergence | None = None) -> str:
+    """What is said of a training that diverged in an epoch, or in the step that was found."""
+    if found is None:
+        return f"{title} seed {seed} diverged in epoch {epoch}"
+    return f"{title} seed {seed} diverged in {found.place} ({found.why})"
+
+
+def advice(lost: Iterable[tuple[Mapping[str, Any], Divergence | None]]) -> str:
+    """What to try where trainings diverged.
+
+    Args:
+      lost: of each the fields of its recipe, and the step where it was found.
+    """
+    tries = ["a lower --learning-rate"]
+    for fields, found in lost:
+        if not fields.get("clip"):
+            tries.insert(0, "--clip 1")
+        name = (found and found.largest or ("", 0.0))[0]
+        if name.endswith("recurrent_kernel") and fields.get("recurrent_gain", 0.0) >= 1:
+            tries.append("--recurrent-gain below 1")
+    *others, last = sorted(dict.fromkeys(tries), key=_TRIED.index)
+    return f"Try {', '.join(others)}{' or ' if others else ''}{last}."
+
+
+_TRIED = ("--clip 1", "a lower --learning-rate", "--recurrent-gain below 1")
+"""In this order."""
 
 
 class Epoch(msgspec.Struct, frozen=True):

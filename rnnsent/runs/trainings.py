@@ -28,12 +28,14 @@ def train(
     implementation: str = "auto",
     progress: Told | None = None,
     every: int = 0,
+    debug_nans: bool = False,
 ) -> list[Trained]:
     """Trains every seed of a recipe into a run folder; those it holds already are loaded.
 
     Everything follows from recipe, seed and data. A training that diverges is finished with the
-    epoch in which it did, and the others go on. One that was killed goes on from its last
-    checkpoint, and comes to the same as if it had not been; only times differ.
+    epoch in which it did, and the others go on; in which step is looked for and kept. One that was
+    killed goes on from its last checkpoint, and comes to the same as if it had not been; only times
+    differ.
 
     Args:
       run: the folder, opened.
@@ -44,6 +46,7 @@ def train(
       progress: called every few steps.
       every: steps after which there is a checkpoint within an epoch, besides those at its end, or
         as soon after them as the program comes back; 0: none.
+      debug_nans: run the step in which one diverges once more, op by op, to say where.
 
     Returns:
       The trainings in the order of the seeds; of several processes of one run only the first
@@ -58,7 +61,7 @@ def train(
     if missing and rows < recipe.batch_size:
         console.say(f"{recipe.title}: all {rows:,} training reviews are one batch.")
     for begun, together in _groups(run, recipe, missing):
-        group = Group.of(recipe, together, reviews, implementation)
+        group = Group.of(recipe, together, reviews, implementation, debug_nans)
         told = functools.partial(progress, recipe, together) if progress else None
         group.train(run, told, every, begun)
     if not processes.is_first():

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 
 from rnnsent.compare import entrants, record
+from rnnsent.divergence import Divergence, Gradient
 from rnnsent.evaluation import Calibration, spread
 from rnnsent.memory import Curve, MemoryCurves
 from rnnsent.predictions import Agreed, Group
@@ -72,6 +73,21 @@ def training(seed: int, accuracy: float, epochs: int, fits: int) -> entrants.Tra
         trained=curves(),
     )
     return entrants.Training(seed=seed, epochs=tuple(passes), seconds=65.0, measured=measured)
+
+
+DIVERGENCE = Divergence(
+    epoch=2,
+    step=7,
+    steps=40,
+    total_step=47,
+    loss=None,
+    rows=(3, 1),
+    gradients=(
+        Gradient("layer_0/kernel", 0.5, None),
+        Gradient("layer_0/recurrent_kernel", 3.1e8, None),
+    ),
+    parameter="layer_0/kernel",
+)
 
 
 def lost(seed: int) -> entrants.Training:

@@ -8,6 +8,8 @@ from rnnsent import runs
 from rnnsent.compare import entrants
 from rnnsent.compare.record import Record
 from rnnsent.errors import UserError
+from rnnsent.report import compare as report
+from rnnsent.report import markdown
 
 
 def written(tmp_path):
@@ -82,3 +84,17 @@ def test_what_diverged_is_named():
         "a seed 1 diverged in epoch 1",
         "a seed 2 diverged in epoch 1",
     ]
+
+
+def test_the_step_in_which_one_diverged_is_named_and_kept(tmp_path):
+    lost = msgspec.structs.replace(made.lost(1), divergence=made.DIVERGENCE)
+    entrant = made.entrant("a", [0.5], lost_seeds=(1,))
+    entrant = msgspec.structs.replace(entrant, trainings=(*entrant.finished, lost))
+    runs.write_record(tmp_path, made.of(entrant, made.entrant("b", [0.5])))
+    held = runs.read_record(tmp_path, Record)
+    where = "a seed 1 diverged in epoch 2, step 7 of 40"
+    assert entrants.diverged(held.entrants) == [
+        f"{where} (largest gradient 3.1e+08 in layer_0/recurrent_kernel)"
+    ]
+    assert entrants.advice(held.entrants) == "Try --clip 1 or a lower --learning-rate."
+    assert where in markdown.render(report.blocks(held))

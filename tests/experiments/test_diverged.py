@@ -83,7 +83,12 @@ def test_where_all_diverged_a_page_says_so(folder):
     assert "seed 0 diverged" in said and "seed 1 diverged" in said and "nothing is left" in said
     page = (run / "report.md").read_text()
     assert page.startswith("# Nothing is left to report") and "--learning-rate" in page
-    assert page.count("in epoch 1") == 4 and (run / "report.html").exists()
+    assert page.count("in epoch 1, step 2 of ") == page.count("in epoch 1") == 4
+    assert (
+        "step 2 of" in said
+        and page.count("largest gradient") == 4
+        and (run / "report.html").exists()
+    )
     assert not (run / "record.json").exists()
     assert ended("--learning-rate", "1e30", "--run", run) == said
 

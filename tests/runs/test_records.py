@@ -2,12 +2,13 @@ import json
 
 import msgspec
 import pytest
+from compare.made import DIVERGENCE
 
 from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED
 from rnnsent.runs import read_json, write_json
 from rnnsent.runs.files import FORMAT
-from rnnsent.runs.records import Config, Measured, Result
+from rnnsent.runs.records import Config, Measured, Result, advice
 
 
 def strictly(path):
@@ -43,3 +44,20 @@ def test_a_result_is_measured_or_diverged(tmp_path, fits, diverged):
     write_json(path, strictly(path) | {"fits": [measured] * fits, "diverged": diverged})
     with pytest.raises(UserError, match="result.json cannot be read"):
         read_json(path, Result)
+
+
+@pytest.mark.parametrize(
+    "lost, told",
+    [
+        ([], "Try a lower --learning-rate."),
+        ([({"clip": 0.0}, None)], "Try --clip 1 or a lower --learning-rate."),
+        ([({"clip": 1.0}, None)], "Try a lower --learning-rate."),
+        (
+            [({"clip": 1.0, "recurrent_gain": 1.0}, DIVERGENCE), ({"clip": 0.0}, None)],
+            "Try --clip 1, a lower --learning-rate or --recurrent-gain below 1.",
+        ),
+        ([({"clip": 1.0, "recurrent_gain": 0.9}, DIVERGENCE)], "Try a lower --learning-rate."),
+    ],
+)
+def test_what_to_try_follows_from_the_recipe(lost, told):
+    assert advice(lost) == told
