@@ -2,7 +2,8 @@
 
 Made anew in an environment of its own, as no test needs these packages::
 
-    pip install torch mingru-keras==0.1.3 minGRU-pytorch==0.2.1 lru-pytorch==0.1.3 memax==0.1.1
+    pip install torch mingru-keras==0.1.3 minGRU-pytorch==0.2.1 lru-pytorch==0.1.3
+    pip install 'memax[equinox]==0.1.1'
     python tests/cells/theirs.py
 
 All of it is in float64 on a CPU, and each program is used as it was published. Weights and inputs
