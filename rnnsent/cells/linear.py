@@ -32,7 +32,8 @@ class _Minimal(Cell):
 class MinGRUCell(_Minimal):
     """h' = (1 - z) h + z n with z = sigmoid(x K_z + b_z), n = x K_n + b_n; gates z, n.
 
-    The minGRU of Feng et al., "Were RNNs all we needed?" (arXiv:2410.01201), section 3.1.
+    The minGRU of Feng et al., "Were RNNs all we needed?" (arXiv:2410.01201), section 3.1. The form
+    in log space of its appendix B makes n positive first and is another cell.
     """
 
     def affine(self, params: Params, x_BE: Array) -> Pairs:  # type: ignore[override]
@@ -44,7 +45,8 @@ class MinGRUCell(_Minimal):
 class MinLSTMCell(_Minimal):
     """h' = f' h + i' n with f' = f / (f + i), i' = i / (f + i), gates i, f, n, as LSTM's sigmoids.
 
-    The minLSTM of Feng et al. (arXiv:2410.01201), section 3.2, its gates normalised to sum to one.
+    The minLSTM of Feng et al. (arXiv:2410.01201), section 3.2, its gates normalised to sum to one;
+    as with minGRU not the form of appendix B.
     """
 
     gates = 3

@@ -47,11 +47,39 @@ def mlstm(p, carry, x):
     return o * np.einsum("bij,bj->bi", C, q) / norm[:, None], (C, n, np.zeros_like(m))
 
 
+def min_gru(p, carry, x):
+    """arXiv:2410.01201, section 3.1."""
+    (h,) = carry
+    z, n = np.split(x @ p["kernel"] + p["bias"], 2, axis=1)
+    h = (1 - sigmoid(z)) * h + sigmoid(z) * n
+    return h, (h,)
+
+
+def min_lstm(p, carry, x):
+    """arXiv:2410.01201, section 3.2."""
+    (h,) = carry
+    i, f, n = np.split(x @ p["kernel"] + p["bias"], 3, axis=1)
+    i, f = sigmoid(i), sigmoid(f)
+    h = f / (f + i) * h + i / (f + i) * n
+    return h, (h,)
+
+
+def lru(p, carry, x):
+    """arXiv:2303.06349, sections 3.3 and 3.4, with gamma where it starts and a matrix for D."""
+    (s,) = carry
+    width = s.shape[1]
+    B = p["kernel"][:, :width] + 1j * p["kernel"][:, width:]
+    C = p["readout"][:width] + 1j * p["readout"][width:]
+    rate = np.exp(-np.exp(p["nu"]) + 1j * np.exp(p["theta"]))
+    s = rate * s + np.sqrt(1 - np.abs(rate) ** 2) * (x @ B)
+    return (s @ C).real + x @ p["skip"], (s,)
+
+
 def run(step, params, carry, x_BTE):
     """Outputs (B, T, H) in float64."""
     params, carry, x_BTE = (
         {name: np.float64(a) for name, a in params.items()},
-        tuple(map(np.float64, carry)),
+        tuple(a.astype(np.result_type(a, np.float64)) for a in map(np.asarray, carry)),
         np.float64(x_BTE),
     )
     outputs = []

@@ -7,18 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cells import formulas
+from cells.theirs import waves
 
 from rnnsent.cells import CELLS, CLASSIC, IndRNNCell, LSTMCell, MLSTMCell, PeepholeLSTMCell
 from rnnsent.layers import Recurrent
 
 B, T, E, H = 3, 7, 4, 5
-ADDED = ("peephole_lstm", "mgu", "ind_rnn", "mlstm")
+ADDED = ("peephole_lstm", "mgu", "ind_rnn", "mlstm", "min_gru", "min_lstm", "lru")
 by_name = pytest.mark.parametrize("name", ADDED)
-
-
-def waves(frequency, *shape):
-    """Numbers between -1 and 1 that anyone can make again."""
-    return np.sin(frequency * np.arange(1.0, 1 + np.prod(shape))).reshape(shape)
 
 
 @functools.cache
