@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import tyro
@@ -28,10 +28,20 @@ def _option(hint: Any) -> Any:
     elif typing.get_origin(kind) is tuple:
         metavar = f"{typing.get_args(kind)[0].__name__.upper()} …"
     else:
-        choices = (True, False) if kind is bool else typing.get_args(kind)
+        if kind is bool:  # as in TOML; a switch could not be turned off
+            kind = Literal[tuple(_TRUTH)]  # type: ignore[valid-type]  # a table
+        choices = typing.get_args(kind)
         metavar = f"{{{','.join(map(str, choices))}}}" if choices else kind.__name__.upper()
     told = tyro.conf.arg(help=text, metavar=metavar, help_behavior_hint="")
     return Annotated[kind | None, told]
+
+
+def _switches() -> set[str]:
+    """The fields that are yes or no."""
+    return {name for name, kind in typing.get_type_hints(Recipe).items() if kind is bool}
+
+
+_TRUTH = {"true": True, "false": False}
 
 
 def _bare(hint: Any) -> Any:
@@ -51,6 +61,8 @@ def given(changes: Any) -> dict[str, Any]:
     """
     held = {f.name: getattr(changes, f.name) for f in dataclasses.fields(changes)}
     held = {name: value for name, value in held.items() if value is not None}
+    for name in held.keys() & _switches():
+        held[name] = _TRUTH[held[name]]
     if "cell_options" in held:
         held["cell_options"] = dict(map(_pair, held["cell_options"]))
     return held

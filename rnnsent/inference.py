@@ -21,7 +21,13 @@ def predict(
 
     Rows of similar length are read together; the last batch is filled up, so that one compilation
     serves.
+
+    Raises:
+      ValueError: for ids that the model has not.
     """
+    if ids_NT.size and not 0 <= ids_NT.min() <= ids_NT.max() < model.vocab_size:
+        found = f"ids are {ids_NT.min()} to {ids_NT.max()}"
+        raise ValueError(f"{found}, the model has 0 to {model.vocab_size - 1}")
     devices = local_mesh()
     rows = -(-min(batch_size, max(len(ids_NT), 1)) // devices.size) * devices.size
     params = jax.device_put(params, NamedSharding(devices, P()))

@@ -12,10 +12,12 @@ import functools
 import io
 import os
 import pathlib
+import re
 import signal
 import sys
 import tarfile
 import tempfile
+import traceback
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -64,7 +66,9 @@ class Place:
             raise UserError(
                 "--processes needs --coordinator HOST:PORT, a free port where process 0 runs."
             )
-        if self.coordinator and not self.coordinator.rpartition(":")[2].isdecimal():
+        if self.cluster and (self.processes, self.process, self.coordinator) != (1, 0, None):
+            raise UserError("--cluster tells the processes; leave out what else does.")
+        if self.coordinator and not re.fullmatch(r".+:[1-9]\d{0,4}", self.coordinator):
             raise UserError(f"--coordinator is {self.coordinator}, expected HOST:PORT.")
 
 
@@ -87,6 +91,11 @@ def join(place: Place) -> None:
     try:
         jax.distributed.initialize(*several, **options)
     except (RuntimeError, ValueError) as error:
+        if place.cluster and "should be defined" in str(error):
+            raise UserError(
+                "--cluster finds no variables of Slurm, Open MPI or the like here; give "
+                "--processes, --process and --coordinator."
+            ) from error
         first = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise UserError(f"The processes of this run do not find one another ({first}).") from error
     ctypes.CDLL(None).signal(signal.SIGABRT, _ON_ABORT)
@@ -119,6 +128,11 @@ def together() -> Iterator[None]:
             raise
         print(str(error).splitlines()[0], file=sys.stderr, flush=True)  # what it may be besides
         _ended()
+    except BaseException:
+        if not jax.distributed.is_initialized():
+            raise
+        traceback.print_exc()  # which Python would after waiting
+        _leave(1)
 
 
 def _leave(code: int) -> None:
@@ -167,7 +181,8 @@ def _packed(folder: pathlib.Path) -> bytes:
 
 def _same(content: bytes) -> bytes:
     """The first process's bytes in all of them."""
-    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
+    high_low = multihost_utils.broadcast_one_to_all(np.array(divmod(len(content), 2**31), np.int32))
+    size = int(high_low[0]) * 2**31 + int(high_low[1])
     mine = np.frombuffer(content.ljust(size, b"\0")[:size], np.uint8)
     return np.asarray(multihost_utils.broadcast_one_to_all(mine)).tobytes()
 

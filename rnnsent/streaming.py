@@ -43,7 +43,7 @@ def step(
       model: the classifier; its implementation of the recurrence does not matter.
       params: its parameters.
       stream: the state, as :func:`start` or this gave it.
-      ids_B: int32 token ids.
+      ids_B: int32 token ids, below the model's ``vocab_size``; that is not checked.
       mask_B: bool, False where a review keeps its state; by default where the id is 0.
       resets_B: bool, True where a new review begins with this id.
 
@@ -54,12 +54,25 @@ def step(
     if ids_B.ndim != 1 or not jnp.issubdtype(ids_B.dtype, jnp.integer):
         raise ValueError(f"ids are {ids_B.dtype}{list(ids_B.shape)}, expected int32[rows]")
     bound = _bound(model, params)
-    mask_B1, resets_B1 = (
-        None if a is None else jnp.asarray(a)[:, None] for a in (mask_B, resets_B)
-    )
+    expected = jax.eval_shape(lambda: _first(bound, len(ids_B)))
+    if (given := jax.tree.map(jnp.shape, stream)) != jax.tree.map(jnp.shape, expected):
+        raise ValueError(f"the stream is {given}, not of {len(ids_B)} rows of this model")
+    mask_B1, resets_B1 = (_marks(a, ids_B) for a in (mask_B, resets_B))
     x_B1E, mask_B1 = bound.embed(ids_B[:, None], mask_B1)
     stream, _ = bound.recurrent(x_B1E, mask_B1, resets_BT=resets_B1, carry=stream, sequences=False)
     return stream, bound.classify(stream[0])
+
+
+def _marks(marks_B: Array | None, ids_B: Array) -> Array | None:
+    if marks_B is None:
+        return None
+    marks_B = jnp.asarray(marks_B)
+    if marks_B.shape != ids_B.shape or marks_B.dtype != bool:
+        raise ValueError(
+            f"a mask or resets are {marks_B.dtype}{list(marks_B.shape)}, expected "
+            f"bool{list(ids_B.shape)}"
+        )
+    return marks_B[:, None]
 
 
 def _bound(model: SentimentClassifier, params: Any) -> SentimentClassifier:

@@ -138,6 +138,10 @@ def test_options_that_a_cell_does_not_have_are_refused_by_name():
     for name in ("features", "parent", "name", "carry_size"):
         with pytest.raises(UserError, match=f"lstm has no option {name}; it has none"):
             cells.create("lstm", H, {name: 1})
+    for name, value in (("leak", "0.9"), ("leak", True), ("square", 1)):
+        with pytest.raises(UserError, match=f"{name} is {value!r}, expected (float|bool)"):
+            cells.create("guests:LeakyCell", H, {name: value})
+    assert cells.create("guests:LeakyCell", H, {"leak": 1}).leak == 1
 
 
 def run_leaky(**options):

@@ -24,6 +24,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "experiments").glob("[!_]*.py"))
         ("compare --seeds " + "9" * 5_000, f"'{'9' * 60}…'; expected whole numbers. See --help."),
         ("compare --seeds 1" + "0" * 30, "--seeds must be below 2,147,483,648."),
         ("compare --epochs", "--epochs needs a value. See --help."),
+        ("compare --residual yes", "--residual has 'yes'; expected one of"),
         ("compare --schedule [red]", "--schedule has '[red]'; expected one of"),
         ("compare --lerning-rate 1", "no option --lerning-rate; did you mean --learning-rate?"),
         ("compare --frobnicate", "There is no option --frobnicate. See --help."),
@@ -65,6 +66,10 @@ def test_what_is_right_is_taken(capsys):
     taken = commandline.parse(Options, ["a film", "--cell", "a:A", "b:B"], None, None)
     assert (taken.text, taken.cell, taken.run) == ("a film", ("a:A", "b:B"), None)
     assert capsys.readouterr() == ("", "")
+    Compare = importlib.import_module("experiments.compare").Options
+    for word, value in (("true", True), ("false", False)):
+        given = commandline.parse(Compare, ["--bidirectional", word], None, None)
+        assert given.changes == {"bidirectional": value}
     with pytest.raises(UserError, match="no option -x"):
         commandline.parse(Options, ["a", "-x"], None, None)
 

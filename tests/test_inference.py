@@ -28,6 +28,12 @@ def test_predictions_are_the_models(toy, params, rows):
     np.testing.assert_allclose(logits_N, expected_N, atol=1e-6)
 
 
+@pytest.mark.parametrize("id_", [-1, 60])
+def test_ids_that_the_model_has_not_are_refused(params, id_):
+    with pytest.raises(ValueError, match="the model has 0 to 59"):
+        predict(MODEL, params, np.full((2, 3), id_, np.int32))
+
+
 def test_neither_padding_nor_order_nor_company_changes_a_prediction(toy, params):
     ids_NT = toy.test.ids_NT[:64]
     expected_N = predict(MODEL, params, ids_NT, batch_size=32)

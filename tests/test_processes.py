@@ -85,6 +85,21 @@ def test_micro_batches_do_not_matter(one_device):
     same_training(on_devices.whole(micro_batch=5), one_device[1])
 
 
+ALONE = """
+import jax, sys
+from rnnsent import processes
+jax.distributed.is_initialized = lambda: True
+with processes.together():
+    raise TypeError("a fault of ours")
+"""
+
+
+def test_a_fault_in_one_of_several_processes_ends_it_at_once():
+    done = started(["-c", ALONE], 1)
+    _, told = done.communicate(timeout=60)
+    assert done.returncode == 1 and told.rstrip().endswith("TypeError: a fault of ours")
+
+
 def test_one_process_spreads_over_its_devices_and_holds_all():
     tree = {"a": jnp.arange(3.0)[None], "key": jax.random.key(1)[None]}
     sharding = NamedSharding(devices.mesh(), PartitionSpec(devices.SEEDS))
@@ -100,6 +115,8 @@ def test_one_process_spreads_over_its_devices_and_holds_all():
         ({"processes": 2, "process": 2, "coordinator": "a:1"}, "from 0"),
         ({"processes": 0}, "from 0"),
         ({"coordinator": "here"}, "HOST:PORT"),
+        ({"coordinator": ":5678"}, "HOST:PORT"),
+        ({"cluster": True, "processes": 2, "coordinator": "a:1"}, "--cluster"),
     ],
 )
 def test_places_that_are_none_are_refused(place, said):

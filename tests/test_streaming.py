@@ -105,12 +105,15 @@ def test_what_does_not_fit_is_refused(lstm):
     for ids, message in (
         (IDS, r"ids are int32\[3, 7\], expected int32\[rows\]"),
         (np.zeros(ROWS), "ids are float32"),
-        (IDS[:2, 0], "expected arrays of 2 rows"),
+        (IDS[:2, 0], "not of 2 rows of this model"),
     ):
         with pytest.raises(ValueError, match=message):
             streaming.step(*lstm, stream, ids)
-    with pytest.raises(ValueError, match=r"mask is int32\[3, 1\]"):
-        streaming.step(*lstm, stream, IDS[:, 0], np.ones(ROWS, np.int32))
+    with pytest.raises(ValueError, match="not of 3 rows of this model"):
+        streaming.step(*lstm, stream[:1], IDS[:, 0])
+    for marks in ((np.ones(ROWS, np.int32), None), (None, np.ones((ROWS, 2), bool))):
+        with pytest.raises(ValueError, match=r"a mask or resets are .*, expected bool\[3\]"):
+            streaming.step(*lstm, stream, IDS[:, 0], *marks)
 
 
 class Pooled(SentimentClassifier):

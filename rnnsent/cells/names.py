@@ -59,16 +59,31 @@ def create(name: str, features: int, options: Mapping[str, Any]) -> Cell:
     """A cell of a name and width with its hyper-parameters.
 
     Raises:
-      UserError: for a hyper-parameter that the cell does not have.
+      UserError: for a hyper-parameter that the cell does not have, or of another type.
     """
     cell = find(name)
-    known = {field.name for field in dataclasses.fields(cell)} - {"parent", "name", "features"}
+    kinds = {field.name: field.type for field in dataclasses.fields(cell)}
+    known = set(kinds) - {"parent", "name", "features"}
     if unknown := set(options) - known:
         raise UserError(
             f"{name} has no option {', '.join(sorted(unknown))}; "
             f"it has {', '.join(sorted(known)) or 'none'}."
         )
+    for option, value in options.items():
+        kind: Any = _PLAIN.get(
+            kinds[option], kinds[option]
+        )  # a text where annotations are postponed
+        if kind in _PLAIN.values() and not _is(value, kind):
+            raise UserError(f"{name}: {option} is {value!r}, expected {kind.__name__}.")
     return cell(features=features, **options)
+
+
+_PLAIN: dict[Any, type] = {kind.__name__: kind for kind in (bool, int, float, str)}
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Whether a value is of a plain type; an integer is a number, yes and no are none."""
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def title(name: str) -> str:

@@ -106,7 +106,13 @@ class Classifier:
         return np.asarray(self._run(ids_NT.astype(np.int32)))
 
     def probability(self, texts: Sequence[str]) -> np.ndarray:
-        """Of each text that it is positive, float32 (N,)."""
+        """Of each text that it is positive, float32 (N,).
+
+        Raises:
+          TypeError: for one text in the place of several.
+        """
+        if isinstance(texts, str):
+            raise TypeError("give a list of texts, for one too")
         return 0.5 + 0.5 * np.tanh(self.logits(self.encode(texts)) / 2)
 
     def line(self, text: str) -> str:
@@ -164,6 +170,7 @@ def load(path: str | os.PathLike) -> Classifier:
 
     Raises:
       Unreadable: if it is damaged or no model's.
+      FileNotFoundError: if there is none.
     """
     return of(members(path))
 
@@ -184,7 +191,16 @@ def main() -> None:
         print(f"error: This file cannot be read: {error}.", file=sys.stderr)
         raise SystemExit(2) from None
     texts = sys.argv[1:]
+    if texts and texts[0].startswith("--"):
+        print(f"error: There is no option {texts[0]!a}; give texts.", file=sys.stderr)
+        raise SystemExit(2)
     if not texts:
         sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]  # a text file
-    for text in texts or sys.stdin:
-        print(model.line(text), flush=True)
+    try:
+        for text in texts or sys.stdin:
+            print(model.line(text), flush=True)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # nobody reads any more; Python would flush once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None

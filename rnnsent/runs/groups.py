@@ -127,8 +127,10 @@ class Group:
             return 0, Position(), 0.0
         for course, state, held in zip(courses, states, begun.seeds, strict=True):
             course.go_on(state, held)
-        where = f"epoch {begun.epoch + 1}, step {begun.step}"
-        console.say(f"{self.recipe.title}, seed {self._numbers}: goes on in {where}.")
+        where = f"in epoch {begun.epoch + 1}, step {begun.step}"
+        if begun.epoch == self.recipe.epochs * (begun.fit + 1):
+            where = f"after epoch {begun.epoch}"
+        console.say(f"{self.recipe.title}, seed {self._numbers}: goes on {where}.")
         if begun.machine != last.machine():
             console.say(f"It was begun on {begun.machine}, so its figures are not of one machine.")
         return begun.fit, begun.position, begun.seconds

@@ -18,7 +18,7 @@ import jax
 import msgspec
 import optax
 
-from rnnsent import checkpoints, console, processes
+from rnnsent import checkpoints, console, processes, provenance
 from rnnsent.epochs import Position
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
@@ -90,8 +90,9 @@ class Last(msgspec.Struct, frozen=True):
 
 def machine() -> str:
     """What the bits of a result depend on besides its recipe, seed and data."""
-    device = jax.local_devices()[0]
-    return f"{jax.device_count()} x {device.device_kind}, JAX {jax.__version__}"
+    name, count = provenance.device()["name"], jax.process_count()
+    several = f" in {count} processes" if count > 1 else ""
+    return f"{jax.device_count()} devices{several} of {name}, JAX {jax.__version__}"
 
 
 class Saver:

@@ -43,6 +43,11 @@ def test_ids_are_those_that_rnnsent_makes_of_any_text(text, encoding):
     assert ids_1T.dtype == np.int32 and held.tokenise(text) == data.tokenise(text)
 
 
+def test_one_text_is_not_taken_for_several():
+    with pytest.raises(TypeError, match="a list of texts"):
+        reader(data.Encoding(9, 5)).probability("a fine film")
+
+
 def test_no_text_is_no_row():
     assert reader(data.Encoding(9, 5)).encode([]).shape == (0, 5)
 

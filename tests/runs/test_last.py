@@ -89,7 +89,7 @@ def test_a_training_goes_on_wherever_it_was_killed(tmp_path, toy, whole, folder,
 
 
 def test_one_that_is_killed_as_it_is_measured_is_not_trained_again(
-    tmp_path, toy, whole, no_waiting, monkeypatch
+    tmp_path, toy, whole, no_waiting, monkeypatch, capfd
 ):
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(inference, "predict", die)
@@ -99,6 +99,7 @@ def test_one_that_is_killed_as_it_is_measured_is_not_trained_again(
     monkeypatch.setattr(fitting, "fit", lambda *a, **o: fits.append(o["epochs"]) or fit(*a, **o))
     train(tmp_path, toy)
     assert fits == [2] and kills.come_to(tmp_path) == whole
+    assert "goes on after epoch 2." in capfd.readouterr().err
 
 
 def test_seeds_of_one_program_go_on_as_one(tmp_path, toy, monkeypatch, no_waiting):
