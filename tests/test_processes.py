@@ -136,7 +136,7 @@ def together(cwd: pathlib.Path, *options: str) -> list[subprocess.Popen]:
     return [started([*command, "--process", str(i)], 1, cwd=cwd) for i in range(2)]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_process_that_dies_ends_the_others_and_the_run_goes_on(tmp_path):
     first, second = together(tmp_path)
     while not (kept := list(tmp_path.glob("runs/*/*/seed-0/last.json"))):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 import re
 import tomllib
 
@@ -45,10 +46,16 @@ def test_what_a_page_names_is_there(name):
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
     files = re.findall(r"`((?:rnnsent|tests|experiments|docs)/[\w/]+\.\w+)`", text)
     assert links and files
-    headings = re.findall(r"^#+ (.*)$", text, re.M)
-    anchors = {f"#{re.sub(r'[^a-z0-9 -]', '', h.lower()).replace(' ', '-')}" for h in headings}
-    for path in (*links, *files):
-        assert path in anchors or (ROOT / path).exists(), path
+    for link in (*links, *files):
+        path, _, anchor = link.partition("#")
+        page = ROOT / (path or name)
+        assert page.exists() and (not anchor or anchor in anchors(page)), link
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """Of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_the_tour_is_shown_as_it_ran_from_top_to_bottom():

@@ -183,15 +183,15 @@ def test_any_mask_shape_and_carry_is_the_loop_in_float64(data, rows, steps, impl
     )
     real_BT = np.ones((rows, steps), bool) if mask is None else mask
     real_BT = real_BT if real_BT.ndim == 2 else np.arange(steps) < mask[:, None]
-    want, outputs = h_BH.astype(np.float64), []
+    want, want_BTH = h_BH.astype(np.float64), np.zeros((rows, steps, 3))
     for t in range(steps):
         new_BH = np.tanh(x_BTE[:, t].astype(np.float64) @ w_EH + want @ r_HH)
         want = np.where(real_BT[:, t, None], new_BH, want)
-        outputs.append(want)
+        want_BTH[:, t] = want
     run = simple_rnn(implementation)
     (final_BH,), y_BTH = run((w_EH, r_HH), (h_BH,), x_BTE, mask)
     np.testing.assert_allclose(final_BH, want, atol=2e-5, rtol=0)  # of sums of some 30
-    np.testing.assert_allclose(y_BTH, np.reshape(outputs, y_BTH.shape), atol=2e-5, rtol=0)
+    np.testing.assert_allclose(y_BTH, want_BTH, atol=2e-5, rtol=0)
     untouched_B = ~real_BT.any(1)
     np.testing.assert_array_equal(np.asarray(final_BH)[untouched_B], h_BH[untouched_B])
 

@@ -14,7 +14,7 @@ def test_a_run_is_drawn_anew_from_its_record_alone(tmp_path, capsys, monkeypatch
     def computed(*args, **options):
         raise AssertionError("nothing is computed")
 
-    for module, name in ((compare.devices, "configure"), (compare.Options, "load")):
+    for module, name in ((compare.Options, "start"), (compare.Options, "load")):
         monkeypatch.setattr(module, name, computed)
     runs.write_record(tmp_path, made.default())
     compare.main(compare.Options(redraw=tmp_path))

@@ -40,7 +40,9 @@ def test_parquet_holds_the_same_with_types(tmp_path):
     assert {n: str(table.schema.field(n).type) for n in ("rank", "seed", "dropout", "cell")} == {
         "rank": "int64", "seed": "int64", "dropout": "double", "cell": "string"
     }  # fmt: skip
-    kinds = tables.columns()
+    kinds = tables.columns() | dict.fromkeys(
+        ("bidirectional", "residual", "layer_norm"), {"True": True, "False": False}.__getitem__
+    )
     for typed, text in zip(table.to_pylist(), read(tmp_path), strict=True):
         assert typed == {n: kinds[n](value) if value else None for n, value in text.items()}
 
