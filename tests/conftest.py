@@ -1,8 +1,10 @@
 """Shared by all tests."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import hypothesis
 import jax
@@ -24,7 +26,13 @@ def _known(flags: str) -> bool:
 
 
 def pytest_configure():
-    """Before JAX starts; xdist's workers, and all scripts, inherit the flags."""
+    """Before JAX starts; xdist's workers, and all scripts, inherit the flags.
+
+    Ctrl-C is tested too: whoever starts the suite in the background may have had it ignored.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     flags = os.environ.get("XLA_FLAGS", "")
     if _LEVEL.partition("=")[0] in flags:
         return

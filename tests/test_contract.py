@@ -227,7 +227,7 @@ def test_hyper_parameters(refusal):
         "mine:Faulty has no option leek; it has none."
     )
     said = refusal(LeakyCell, {"cell_options": (("leak", "much"),)})
-    assert said.startswith("mine:Faulty.step fails: TypeError: ")
+    assert said == "mine:Faulty: leak is 'much', expected float."
     said = refusal(__annotations__={"leak": float})
     assert said.startswith("mine:Faulty fails: TypeError: ") and "'leak'" in said
     with pytest.raises(UserError, match="lstm has no option leak; it has none"):

@@ -57,8 +57,12 @@ def same_training(found, expected):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "own_devices", "groups"),
-    [(1, 2, [[0], [0, 3], [0, 3, 5]]), (1, 4, [[0]]), (2, 1, [[0], [0, 3]]), (4, 1, [[3]])],
-    ids=["two devices", "four devices", "two processes", "four processes"],
+    [
+        pytest.param(1, 2, [[0], [0, 3], [0, 3, 5]], id="two devices"),
+        pytest.param(1, 4, [[0]], id="four devices"),
+        pytest.param(2, 1, [[0], [0, 3]], id="two processes"),
+        pytest.param(4, 1, [[3]], id="four processes", marks=pytest.mark.ci),
+    ],
 )
 def test_devices_and_processes_do_not_matter(one_device, count, own_devices, groups):
     """Seeds over devices, rows over them, and rows that do not divide."""

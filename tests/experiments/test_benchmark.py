@@ -42,7 +42,7 @@ def test_a_record_and_its_pages_and_both_again(tmp_path, capsys):
     assert (folder / "benchmark.md").read_text() == page == capsys.readouterr().out[:-1]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_packing_is_measured_on_reviews_as_they_are(tmp_path, monkeypatch):
     study = dataclasses.replace(benchmark.studies.STUDIES["packing"], values=(12,))
     monkeypatch.setitem(benchmark.studies.STUDIES, "packing", study)

@@ -106,7 +106,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_table(files, whole, tmp_path
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_two_workers_make_the_same_table_though_one_is_killed(files, whole, tmp_path):
     pytest.importorskip("distributed", reason="needs the extra cluster")
     psutil = pytest.importorskip("psutil")  # of distributed
