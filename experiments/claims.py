@@ -11,10 +11,10 @@ In the folder of a comparison with the same options, its trainings are taken ove
 import dataclasses
 import pathlib
 
-from rnnsent import console, locks, processes, provenance, runs
+from rnnsent import locks, processes, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims.record import Record
-from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress
+from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress, say_begun
 from rnnsent.report import claims as report
 from rnnsent.report import nothing
 from rnnsent.runs.records import Provenance
@@ -49,9 +49,7 @@ def main(options: Options) -> None:
     reviews = options.load()
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "claims", reviews, made) as folder:
-        console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-        if processes.is_first():
-            console.say(f"If interrupted, go on with the same options and --run {folder}")
+        say_begun(folder, reviews)
         with progress(folder, chosen, options.seeds) as told:
             settings = options.training | {"progress": told}
             trained = {

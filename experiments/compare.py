@@ -19,7 +19,16 @@ import tyro
 from rnnsent import baseline, console, locks, processes, provenance, runs
 from rnnsent.compare import entrants, measure, subjects
 from rnnsent.compare.record import Record
-from rnnsent.config import Cells, RunOptions, TrainOptions, check_repeat, cli, conclude, progress
+from rnnsent.config import (
+    Cells,
+    RunOptions,
+    TrainOptions,
+    check_repeat,
+    cli,
+    conclude,
+    progress,
+    say_begun,
+)
 from rnnsent.report import compare as report
 from rnnsent.report import nothing, repetition
 from rnnsent.runs import repeats
@@ -60,9 +69,7 @@ def main(options: Options) -> None:
     reviews = options.load()
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "compare", reviews, made) as folder:
-        console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-        if processes.is_first():
-            console.say(f"If interrupted, go on with the same options and --run {folder}")
+        say_begun(folder, reviews)
         bag = baseline.bag_of_words(reviews)
         console.say(f"To compare with, the same words without their order: {bag:.2%} accuracy.")
         with progress(folder, chosen, options.seeds) as told:

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import tyro
 
-from rnnsent import commandline, console, devices, locks, provenance, runs
+from rnnsent import commandline, devices, locks, provenance, runs
 from rnnsent.config import (
     DataOptions,
     Every,
@@ -30,6 +30,7 @@ from rnnsent.config import (
     conclude,
     progress,
     require,
+    say_begun,
 )
 from rnnsent.data import Reviews
 from rnnsent.recipes import Recipe
@@ -95,8 +96,7 @@ def main(options: Options) -> None:
     reviews = options.load()
     made = provenance.of(reviews)
     with runs.open_folder(options.out, options.run, "sweep", reviews, made) as folder:
-        console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-        console.say(f"If interrupted, go on with the same options and --run {folder}")
+        say_begun(folder, reviews)
         if options.scheduler:
             cluster.train(options.scheduler, options.jobs(folder, planned, reviews))
         _here(options, folder, planned.members, planned.seeds, reviews)

@@ -251,6 +251,13 @@ def check_repeat(options: TrainOptions, run: pathlib.Path | None, cells: Sequenc
     require(not same, "--from and --run name one folder; a run is repeated in another one.")
 
 
+def say_begun(folder: pathlib.Path, reviews: Reviews) -> None:
+    """What a run rests on; and how to go on with it, where its folder is kept."""
+    console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
+    if processes.is_first():
+        console.say(f"If interrupted, go on with the same options and --run {folder}")
+
+
 @contextlib.contextmanager
 def progress(
     run: pathlib.Path, chosen: Sequence[Recipe], seeds: Sequence[int]

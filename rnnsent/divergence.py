@@ -18,12 +18,10 @@ import jax
 import jax.numpy as jnp
 import msgspec
 import optax
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from rnnsent import fitting, training
 from rnnsent.arrays import Array
-from rnnsent.devices import ROWS, SEEDS, local_mesh
+from rnnsent.devices import ROWS, local_mesh
 from rnnsent.layout import Batch, Labelled, Plan, Rows, default_micro_batch, plan
 from rnnsent.model import SentimentClassifier
 from rnnsent.training import TrainState
@@ -142,8 +140,7 @@ def find(
     """
     devices = local_mesh()
     layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
-    rows = jax.device_put(Rows.of(reviews.ids_NT, reviews.label_N), NamedSharding(devices, P()))
-    stacked = jax.device_put(fitting.stack([state]), NamedSharding(devices, P(SEEDS)))
+    stacked, rows = fitting.placed([state], reviews, devices)
     order_SKB = fitting.orders(stacked.key, int(state.epoch), len(reviews.label_N), layout)
     setting = _Setting(model, optimizer, layout, rows, order_SKB)
     options = {"model": model, "optimizer": optimizer, "layout": layout, "devices": devices}

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import NamedSharding
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from rnnsent.arrays import Array
@@ -64,11 +64,9 @@ def fit(
     """
     if len({int(state.epoch) for state in states}) != 1:
         raise ValueError("the states must be one or more, all after the same number of epochs")
-    devices = mesh(len(states))
+    devices, count = mesh(len(states)), len(reviews.label_N)
     layout = plan(batch_size, devices.shape[ROWS], micro_batch or default_micro_batch(model))
-    count = len(reviews.label_N)
-    rows = spread(Rows.of(reviews.ids_NT, reviews.label_N), NamedSharding(devices, P()))
-    stacked = spread(stack(states), NamedSharding(devices, P(SEEDS)))
+    stacked, rows = placed(states, reviews, devices)
     dispatch = functools.partial(
         train_steps, model=model, optimizer=optimizer, layout=layout, devices=devices
     )
@@ -87,6 +85,15 @@ def fit(
     stacked = stacked.replace(epoch=stacked.epoch + len(history))
     of_seeds = [[epoch[i] for epoch in history] for i in range(len(states))]
     return unstack(own(stacked), len(states)), of_seeds
+
+
+def placed(
+    states: Sequence[TrainState], reviews: Labelled, devices: Mesh
+) -> tuple[TrainState, Rows]:
+    """The states along a leading axis S, and the reviews, on the devices of a mesh."""
+    rows = Rows.of(reviews.ids_NT, reviews.label_N)
+    stacked = spread(stack(states), NamedSharding(devices, P(SEEDS)))
+    return stacked, spread(rows, NamedSharding(devices, P()))
 
 
 def _of_each(keeping: Keeping, count: int) -> Keeping:

@@ -117,25 +117,26 @@ def together() -> Iterator[None]:
     """
     try:
         yield
-    except SystemExit as end:
-        if not (end.code and jax.distributed.is_initialized()):
+    except BaseException as error:
+        well = isinstance(error, SystemExit) and not error.code
+        if well or not jax.distributed.is_initialized():
             raise
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-        _leave(end.code if isinstance(end.code, int) else 1)
-    except jax.errors.JaxRuntimeError as error:
-        if not jax.distributed.is_initialized():
-            raise
+        _leave(error)
+
+
+def _leave(error: BaseException) -> None:
+    """Ends the process as Python would for an error, but waits for nobody."""
+    code = 1
+    if isinstance(error, SystemExit):
+        if isinstance(error.code, int):
+            code = error.code
+        else:
+            print(error.code, file=sys.stderr)
+    elif isinstance(error, jax.errors.JaxRuntimeError):
         print(str(error).splitlines()[0], file=sys.stderr, flush=True)  # what it may be besides
         _ended()
-    except BaseException:
-        if not jax.distributed.is_initialized():
-            raise
-        traceback.print_exc()  # which Python would after waiting
-        _leave(1)
-
-
-def _leave(code: int) -> None:
+    else:
+        traceback.print_exception(error)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,6 +1,7 @@
 """Shared by all tests."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -81,3 +82,30 @@ def keras():
     if keras.backend.backend() != "jax":
         pytest.skip(f"Keras runs on {keras.backend.backend()}")
     return keras
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """A folder with the run that the corpus damages; tests take a copy."""
+    from corpus import folders
+
+    place = tmp_path_factory.mktemp("made")
+    folders.make(place)
+    return place
+
+
+@pytest.fixture
+def opened(tmp_path, toy):
+    """``opened()``: a run folder as a script opens it; of the test file's own ``toy`` reviews."""
+    from rnnsent import provenance, runs
+
+    made = provenance.of(toy)
+    return lambda: runs.open_folder(tmp_path, tmp_path / "run", "test", toy, made)
+
+
+@pytest.fixture
+def no_room():
+    """No file may grow beyond some bytes, as on a disk that is full."""
+    held = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, held[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, held)

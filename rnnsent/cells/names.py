@@ -7,6 +7,8 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
+
 from rnnsent.cells.cell import Cell
 from rnnsent.cells.classic import GRUCell, LSTMCell, SimpleRNNCell
 from rnnsent.cells.gated import IndRNNCell, MGUCell, PeepholeLSTMCell
@@ -73,17 +75,17 @@ def create(name: str, features: int, options: Mapping[str, Any]) -> Cell:
         kind: Any = _PLAIN.get(
             kinds[option], kinds[option]
         )  # a text where annotations are postponed
-        if kind in _PLAIN.values() and not _is(value, kind):
-            raise UserError(f"{name}: {option} is {value!r}, expected {kind.__name__}.")
+        if kind not in _PLAIN.values():
+            continue
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            expected = f"expected {kind.__name__}"
+            raise UserError(f"{name}: {option} is {value!r}, {expected}.") from error
     return cell(features=features, **options)
 
 
 _PLAIN: dict[Any, type] = {kind.__name__: kind for kind in (bool, int, float, str)}
-
-
-def _is(value: Any, kind: type) -> bool:
-    """Whether a value is of a plain type; an integer is a number, yes and no are none."""
-    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def title(name: str) -> str:

@@ -15,19 +15,11 @@ GO_ON = "experiments.compare --data toy --maxlen 12 --num-words 60 --recipes tin
 READ = ("evaluate run", "predict good --run run", "inspect run --text good")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A finished run; tests take a copy."""
-    place = tmp_path_factory.mktemp("made")
-    folders.make(place)
-    return place
-
-
 @pytest.fixture
-def says(made, tmp_path, monkeypatch, capsys):
+def says(finished_run, tmp_path, monkeypatch, capsys):
     """``says(bad, command)``: asserts that a script refuses it as it should."""
     place = tmp_path / "here"
-    shutil.copytree(made, place)
+    shutil.copytree(finished_run, place)
     monkeypatch.setattr(sources, "fetch", lambda *_: False)
 
     def asserted(bad, command=""):
@@ -135,9 +127,11 @@ def test_options_that_cannot_be_meant_are_refused(bad, says):
     says(bad)
 
 
-def test_the_run_itself_is_whole_and_a_forged_accuracy_is_said(made, tmp_path, monkeypatch, capsys):
+def test_the_run_itself_is_whole_and_a_forged_accuracy_is_said(
+    finished_run, tmp_path, monkeypatch, capsys
+):
     """What the damage is done to is read without a word; but nothing was trained in it."""
-    shutil.copytree(made, tmp_path / "here")
+    shutil.copytree(finished_run, tmp_path / "here")
     monkeypatch.setattr(devices, "configure", lambda: None)
     monkeypatch.chdir(tmp_path / "here")
     config.cli(evaluate.main, config.RunOptions, ["run"])

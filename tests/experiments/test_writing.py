@@ -5,7 +5,6 @@ import errno
 import io
 import os
 import re
-import resource
 import shutil
 import sys
 import textwrap
@@ -17,7 +16,7 @@ import pytest
 from corpus import folders
 from scripts import ROOT
 
-from rnnsent import checkpoints, config, data, locks, provenance, runs
+from rnnsent import checkpoints, config, data, locks, runs
 from rnnsent.errors import UserError
 from rnnsent.training import create_state
 
@@ -83,21 +82,6 @@ def test_output_in_another_encoding_shows_escapes(monkeypatch):
 @pytest.fixture(scope="module")
 def toy():
     return data.load("toy", data.Encoding(num_words=60, maxlen=12))
-
-
-@pytest.fixture
-def opened(tmp_path, toy):
-    """``opened()``: a run folder as a script opens it."""
-    made = provenance.of(toy)
-    return lambda: runs.open_folder(tmp_path, tmp_path / "run", "test", toy, made)
-
-
-@pytest.fixture
-def no_room():
-    """No file may grow beyond some bytes, as on a disk that is full."""
-    held = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, held[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, held)
 
 
 def test_a_disk_that_is_full_is_one_line_and_the_next_start_works(tmp_path, opened, no_room, capfd):

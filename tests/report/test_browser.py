@@ -1,20 +1,13 @@
 """The report page in a real browser, Debian's Chromium, without a window."""
 
-import shutil
-
 import numpy as np
 import pytest
 from compare import made
-from playwright.sync_api import sync_playwright
 
 from rnnsent.readings import Reading
 from rnnsent.report import blocks, cards, compare, figures, page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.slow
 HOSTILE = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>"
 
 
@@ -40,14 +33,6 @@ def _card(number):
     ramp = tuple(np.linspace(0, 0.9, len(words)).tolist())
     readings = [Reading(title, ramp, ramp, ramp, 0.5, 0.9, 0.0) for title in "AB"]
     return cards.card(number, f"test review {HOSTILE}", 1, words, readings)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=str)

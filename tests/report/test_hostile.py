@@ -3,18 +3,14 @@
 Every text of every kind of record is found by its type, so a new field is among them.
 """
 
-import shutil
-
 import msgspec
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import sync_playwright
 from report import drawn, fields
 from report.fields import HOSTILE, Elements
 
 from rnnsent.report import benchmark, figures, markdown, page, speed
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HARMLESS = "harmless " * 5
 SHOWN = ("<script>window.hurt = 1</script>", "{{ 7 * 7 }}", "%s %(x)s {0}", "../../etc/passwd")
 """Of the hostile text, what a page must show to the letter."""
@@ -80,14 +76,6 @@ def test_a_record_with_any_text_is_refused_or_drawn(kind, without_figures):
             drawn.PAGES[kind].blocks(hostile)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
 FORBIDDEN = "script, iframe, object, embed, form, base, a, meta[http-equiv], link:not([rel=icon])"
 
 
@@ -114,7 +102,6 @@ def assert_harmless(browser, path, images):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 @pytest.mark.parametrize("kind", [*drawn.PAGES, "benchmark"])
 def test_a_hostile_records_page_is_text_in_a_browser(kind, browser, tmp_path):
     write = drawn.PAGES[kind].write if kind in drawn.PAGES else benchmark.write

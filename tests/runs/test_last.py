@@ -216,20 +216,6 @@ def test_a_signal_checkpoints_first_and_says_how_to_go_on(
     }
 
 
-@pytest.fixture
-def opened(tmp_path, toy):
-    made = provenance.of(toy)
-    return lambda: runs.open_folder(tmp_path, tmp_path / "run", "test", toy, made)
-
-
-@pytest.fixture
-def no_room():
-    """No file may grow beyond some bytes, as on a disk that is full."""
-    held = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, held[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, held)
-
-
 def test_a_disk_that_gets_full_keeps_the_checkpoint_before(tmp_path, toy, opened, no_room, capfd):
     """The line says what to do, and the next start goes on."""
     with pytest.raises(UserError, match="Cannot write to .*run: File too large. Make room"):

@@ -13,18 +13,11 @@ from rnnsent.runs import repeats
 SEED = folders.SEED
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    place = tmp_path_factory.mktemp("made")
-    folders.make(place)
-    return place
-
-
 @pytest.fixture
-def again(made, tmp_path):
+def again(finished_run, tmp_path):
     """``then`` and ``run``, two copies of a run."""
     for name in ("then", "run"):
-        shutil.copytree(made / "run", tmp_path / name)
+        shutil.copytree(finished_run / "run", tmp_path / name)
     return tmp_path
 
 
