@@ -36,7 +36,7 @@ def convert(
       UserError: if there is no such model, or it cannot be written so; nothing is written then.
     """
     interop.check_target(target, force)
-    portable = _from_folder(source, cells) if source.is_dir() else interop.load(source, cells)
+    portable = _from_folder(source, cells) if source.is_dir() else _from_file(source, cells)
     if recipe is not None:
         portable = _of_recipe(source, portable, recipe)
     interop.save(target, portable, force=force)
@@ -88,7 +88,9 @@ def export(
 def _training(folder: pathlib.Path, cells: Collection[str]) -> runs.Training:
     """A training by its folder, or a run's where it is the only one."""
     if (folder / "result.json").exists():
-        return runs.read(folder)
+        training = runs.read(folder)
+        runs.check_named([training], cells)
+        return training
     training, *others = runs.trusted(runs.readable(folder), cells)
     if others:
         there = ", ".join(str(one.folder) for one in (training, *others)[:6])
@@ -100,6 +102,15 @@ def _from_folder(folder: pathlib.Path, cells: Collection[str]) -> Portable:
     """The model of :func:`_training`."""
     model, _, params = runs.restore(_training(folder, cells), cells)
     return Portable(model, params)
+
+
+def _from_file(source: pathlib.Path, cells: Collection[str]) -> Portable:
+    """The model of a file, which must have every cell that is named."""
+    portable = interop.load(source, cells)
+    held = portable.model.cell
+    if other := [repr(cell) for cell in cells if cell != held]:
+        raise UserError(f"--cell: {source} has not the cell {', '.join(other)}; it has {held!r}.")
+    return portable
 
 
 def _of_recipe(source: pathlib.Path, portable: Portable, name: str) -> Portable:

@@ -35,7 +35,10 @@ MOST_BYTES = {
     "vocabulary.json": 2**26,
     "model.stablehlo": 2**30,
 }
-"""What is read of a file, and how large each part may be."""
+"""What is read of a file, in this order, and how large each part may be."""
+
+_FIRST = "about.json"
+"""Has the number of the format, whatever that is."""
 
 
 class Unreadable(ValueError):
@@ -132,7 +135,9 @@ def members(path: str | os.PathLike) -> dict[str, bytes]:
                 if member.compress_type != zipfile.ZIP_STORED or member.file_size > most:
                     raise ValueError(f"{name} is packed or above {most:,} bytes")
                 out[name] = archive.read(member)
-    except FileNotFoundError:
+                if name == _FIRST:
+                    _check_format(out[name])
+    except (FileNotFoundError, Unreadable):
         raise
     # zipfile raises many kinds for what is damaged or encrypted.
     except Exception as error:
@@ -140,12 +145,23 @@ def members(path: str | os.PathLike) -> dict[str, bytes]:
     return out
 
 
+def _check_format(about: bytes) -> None:
+    """Before all else: in another format the parts and their fields may be others."""
+    try:
+        held = json.loads(about)["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unreadable(f"its JSON is not a model's: {_plain(error)}") from error
+    if held != FORMAT:
+        raise Unreadable(
+            f"another version of rnnsent wrote it, in format {_plain(held)}; this one reads format "
+            f"{FORMAT}"
+        )
+
+
 def of(parts: Mapping[str, bytes]) -> Classifier:
     """The model of a file's parts; ``Unreadable`` where they are not as rnnsent writes them."""
     try:
         about, rules, words = (json.loads(parts[f"{name}.json"]) for name in _JSON)
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']}, where {FORMAT} is read")
         written = f"JAX {about['jax']}"
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unreadable(f"its JSON is not a model's: {_plain(error)}") from error

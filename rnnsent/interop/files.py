@@ -1,5 +1,6 @@
 """One way to read and to write a model's file, whose name says what it is."""
 
+import glob
 import os
 import pathlib
 import uuid
@@ -80,8 +81,9 @@ def save(path: pathlib.Path, portable: Portable, *, force: bool = False) -> None
 def write(path: pathlib.Path, content: bytes, force: bool = False) -> None:
     """Writes all of a file or nothing of it; raises as :func:`save`, whatever its name."""
     check_place(path, force)
-    partial = path.with_name(f".{uuid.uuid4().hex[:8]}.partial")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
+        _remove_left(path)
         partial.write_bytes(content)
         if force:
             os.replace(partial, path)
@@ -93,6 +95,12 @@ def write(path: pathlib.Path, content: bytes, force: bool = False) -> None:
         raise UserError(f"Cannot write {path}: {error.strerror}. Choose another place.") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_left(path: pathlib.Path) -> None:
+    """What processes left that were killed as they wrote this file; one that still does is told."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.partial"):
+        left.unlink(missing_ok=True)
 
 
 def _exists(path: pathlib.Path) -> UserError:

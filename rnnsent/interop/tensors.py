@@ -31,6 +31,12 @@ Width = Annotated[int, Meta(ge=1, lt=2**31)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
+class _Format(msgspec.Struct, frozen=True):
+    """What the fields of every format have."""
+
+    format: int
+
+
 class Fields(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
 ):
@@ -127,11 +133,11 @@ def _decoded(text: str | None, path: pathlib.Path) -> Fields:
             "that rnnsent wrote."
         )
     try:
-        fields = msgspec.json.decode(text, type=Fields)
-        if fields.format != FORMAT:
-            raise ValueError(f"format {fields.format}, where {FORMAT} is read")
-        return fields
-    except ValueError as error:
+        held = msgspec.json.decode(text, type=_Format).format
+        if held != FORMAT:  # the fields of another may be others
+            raise ValueError(f"format {held}, where {FORMAT} is read")
+        return msgspec.json.decode(text, type=Fields)
+    except (ValueError, RecursionError) as error:
         reason = ascii(str(error))[1:-1][:200]
         raise UserError(f"{path}: its metadata is no model's ({reason}).") from error
 

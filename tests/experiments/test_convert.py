@@ -60,6 +60,10 @@ def test_a_training_goes_through_every_kind_of_file_and_predicts_the_same(
         (". x.safetensors", "holds no finished model"),
         ("taken.keras x.safetensors", "damaged or no .keras file"),
         ("{training} x.keras --recipe sound-lstm", "leave out --recipe"),
+        ("{training} x.keras --cell a:B", "--cell: no model of this run .* 'a:B'; .*lstm"),
+        ("{run} x.keras --cell a:B", "--cell: no model of this run .* 'a:B'; there is"),
+        ("ours.keras x.safetensors --cell a:B", "ours.keras has not the cell 'a:B'; it has 'lstm'"),
+        ("ours.safetensors x.keras --cell a:B", "has not the cell 'a:B'; it has 'lstm'"),
         ("ours.keras x.safetensors --recipe sound-lstm", "leave out --recipe"),
         ("ours.weights.h5 x.safetensors --recipe sound-gru", "cell is lstm, and gru in the recipe"),
         ("ours.weights.h5 x.safetensors --recipe none", "no recipe none"),
@@ -70,7 +74,7 @@ def test_a_users_mistake_is_one_line_and_nothing_is_written(
 ):
     (tmp_path / "taken.keras").write_text("mine")
     model, _, params = runs.restore(training)
-    for name in ("ours.keras", "ours.weights.h5"):
+    for name in ("ours.keras", "ours.weights.h5", "ours.safetensors"):
         interop.save(tmp_path / name, interop.Portable(model, params))
     before = sorted(tmp_path.iterdir())
     places = {"run": training.folder.parents[1], "training": training.folder}

@@ -173,7 +173,8 @@ def test_a_damaged_file_is_one_line(tmp_path, parts):
         changed = bytearray(whole)
         changed[i] ^= 0xFF
         assert "CRC" in refused(path, bytes(changed))
-    assert "There is no item named" in refused(path, packed({"about.json": b"{}"}))
+    about = {"about.json": b'{"format": 1}'}
+    assert "There is no item named" in refused(path, packed(about))
     assert "is packed" in refused(path, packed(parts, zipfile.ZIP_DEFLATED))
     with pytest.raises(UserError, match="There is no file"):
         exported.load(tmp_path / "nowhere.pyz")
@@ -184,13 +185,21 @@ def test_json_that_is_not_a_models_is_one_line(tmp_path, parts):
         held = json.loads(parts[name]) | fields
         return refused(tmp_path / "m.pyz", packed(parts | {name: json.dumps(held).encode()}))
 
-    assert "format 2, where 1 is read" in changed("about.json", format=2)
     assert "jax" in changed("about.json", jax=["\x1b[31m\n"])
     assert "maxlen" in changed("encoding.json", maxlen=10**9)
     assert "padding" in changed("encoding.json", padding="\x1b\n")
     assert "words" in changed("vocabulary.json", words=[1])
     for content in (b"[" * 10**5, b"\xff", b"null", b"1"):
         refused(tmp_path / "m.pyz", packed(parts | {"encoding.json": content}))
+
+
+@pytest.mark.parametrize("held, told", [(2, "2"), (0, "0"), ("\x1b\n", r"\x1b\n")])
+def test_of_another_format_that_is_told_and_no_more_is_read(tmp_path, parts, held, told):
+    about = json.dumps({"format": held, "written": {"by": 1}}).encode()
+    rules = json.dumps(json.loads(parts["encoding.json"]) | {"subwords": True}).encode()
+    for others in (parts | {"encoding.json": rules}, {}):
+        said = refused(tmp_path / "m.pyz", packed(others | {"about.json": about}))
+        assert f"in format {told}; this one reads format 1" in said
 
 
 def program_of(function) -> bytes:

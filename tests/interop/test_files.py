@@ -1,11 +1,13 @@
 """A model's file is written whole or not at all, and never over another unasked."""
 
 import os
+import pathlib
+import signal
 
 import pytest
 from interop import made
 
-from rnnsent import interop
+from rnnsent import interop, interrupts
 from rnnsent.errors import UserError
 
 
@@ -43,6 +45,63 @@ def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
     for force in (False, True):
         with pytest.raises(UserError, match="No space left on device"):
             interop.save(tmp_path / "a.keras", made.portable(), force=force)
+    assert not list(tmp_path.iterdir())
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("name", ["a.keras", "[b]*.keras"])
+@pytest.mark.parametrize("force", [False, True])
+def test_what_a_killed_process_left_goes_with_the_next_one(tmp_path, monkeypatch, name, force):
+    """Not what is another file's, or the user's."""
+
+    def dies(*_):
+        raise Killed
+
+    path = tmp_path / name
+    others = {".c.keras.0123abcd.partial", f".{name}.mine.partial", f"{name}.0123abcd.partial"}
+    for other in others:
+        (tmp_path / other).write_text("mine")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(os, "link", dies)
+        patch.setattr(os, "replace", dies)
+        patch.setattr(pathlib.Path, "unlink", lambda *_, **__: None)  # none is
+        interop.save(path, made.portable(), force=force)
+    assert len(list(tmp_path.iterdir())) == len(others) + 1
+    interop.save(path, made.portable(), force=force)
+    assert {one.name for one in tmp_path.iterdir()} == others | {name}
+    made.same(interop.load(path).params, made.portable().params)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("at", ["write", "link"])
+def test_a_signal_leaves_nothing(tmp_path, monkeypatch, number, at):
+    write, link = pathlib.Path.write_bytes, os.link
+
+    def written(path, content):
+        write(path, content[:9])
+        os.kill(os.getpid(), number)
+        return write(path, content)
+
+    def linked(old, new):
+        os.kill(os.getpid(), number)
+        link(old, new)
+
+    if at == "write":
+        monkeypatch.setattr(pathlib.Path, "write_bytes", written)
+    else:
+        monkeypatch.setattr(os, "link", linked)
+    with pytest.raises(KeyboardInterrupt), interrupts.raised():
+        interop.save(tmp_path / "a.keras", made.portable())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_gets_full_leaves_nothing(tmp_path, no_room):
+    no_room(100)
+    with pytest.raises(UserError, match="Cannot write .*a.safetensors: File too large"):
+        interop.save(tmp_path / "a.safetensors", made.portable())
     assert not list(tmp_path.iterdir())
 
 

@@ -87,6 +87,7 @@ def changed(**fields):
     "change, message",
     [
         (changed(format=2), "format 2, where 1 is read"),
+        (changed(format=2, subwords=True, head=None), "format 2, where 1 is read"),
         (changed(features=[5, 3]), "where|is float32"),
         (changed(features=[]), "no model's"),
         (changed(vocab_size=10**12), "no model's"),
@@ -128,6 +129,10 @@ def test_a_file_without_a_models_fields_is_refused(tmp_path):
     with pytest.raises(UserError, match="its metadata has no 'rnnsent'"):
         interop.load(path)
     safetensors.save_file({"x": np.ones(3, np.float32)}, path, metadata={"rnnsent": "{"})
+    with pytest.raises(UserError, match="its metadata is no model's"):
+        interop.load(path)
+    nested = '{"format": 1, "x": ' + "[" * 100_000
+    safetensors.save_file({"x": np.ones(3, np.float32)}, path, metadata={"rnnsent": nested})
     with pytest.raises(UserError, match="its metadata is no model's"):
         interop.load(path)
 
