@@ -6,10 +6,12 @@ is whole and has the expected shapes: where it fails, it goes on complaining for
 
 import contextlib
 import errno
+import functools
 import gc
 import logging
 import os
 import pathlib
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -137,11 +139,32 @@ def _restored(
         _check_leaves(check(folder), _leaves(like))
         # As arrays of the host's: of those on devices Orbax asks that all processes have a part.
         like = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), like)
-        with _quiet(), _checkpointer() as checkpointer:
-            found = jax.tree.map(jnp.asarray, checkpointer.restore(folder.absolute(), like))
+        found = jax.tree.map(jnp.asarray, _read(folder, like))
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise _unreadable(folder, error) from error
     return _of_states(lambda one: one.replace(key=jax.random.wrap_key_data(one.key)), found)
+
+
+def _read(folder: pathlib.Path, like: Any) -> Any:
+    """The arrays, as Orbax finds them; ``ValueError`` where it does not.
+
+    All is as it was written, but a list of forged files may be forged too: Orbax raises whatever it
+    meets then, and its threads go on for a while to report that a loop is closed.
+    """
+    before = sys.unraisablehook
+    sys.unraisablehook = functools.partial(_unless_of_a_closed_loop, before)
+    try:
+        with _quiet(), _checkpointer() as checkpointer:
+            found = checkpointer.restore(folder.absolute(), like)
+    except Exception as error:
+        raise ValueError(str(error)) from error
+    sys.unraisablehook = before
+    return found
+
+
+def _unless_of_a_closed_loop(report: Callable[[Any], Any], unraisable: Any) -> None:
+    if str(unraisable.exc_value) != "Event loop is closed":
+        report(unraisable)
 
 
 def check(folder: pathlib.Path) -> Listing:

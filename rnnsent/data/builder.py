@@ -129,6 +129,8 @@ def _downloaded(folder: pathlib.Path) -> pathlib.Path:
     path = folder / pathlib.PurePosixPath(archives.URL).name
     if path.is_file() and file_digest(path) == archives.URL_SHA256:
         return path
+    for left in folder.glob(f"{path.name}.*{network.PARTIAL}"):  # no other process downloads it
+        left.unlink()
     with bar("Downloading the IMDB archive", archives.URL_BYTES) as advance:
         expected = archives.URL_BYTES, archives.URL_SHA256
         network.download(archives.URL, path, *expected, advance=advance)

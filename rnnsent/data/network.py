@@ -12,6 +12,8 @@ from rnnsent.errors import UserError
 
 WAIT_S = 3.0
 BLOCK_BYTES = 2**18
+PARTIAL = ".partial"
+"""What the name of a file ends in that is being downloaded."""
 
 
 class DownloadError(UserError):
@@ -75,7 +77,9 @@ def download(
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             urllib.request.urlopen(url, timeout=seconds) as response,
-            tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file,
+            tempfile.NamedTemporaryFile(
+                dir=path.parent, prefix=f"{path.name}.", suffix=PARTIAL, delete=False
+            ) as file,
         ):
             partial = pathlib.Path(file.name)
             while left >= 0 and (block := response.read(min(BLOCK_BYTES, left + 1))):

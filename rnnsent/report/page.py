@@ -54,8 +54,11 @@ def replace(path: pathlib.Path, content: bytes) -> None:
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
         left.unlink()
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def render(report: Sequence[Block], title: str, folder: pathlib.Path) -> str:

@@ -97,6 +97,20 @@ def _flip(folder: pathlib.Path) -> None:
     path.write_bytes(held)
 
 
+def forged(pattern: str, content: bytes | None, says: str) -> Bad:
+    """Files of a checkpoint changed, and the list of them too, so that their digests are right."""
+
+    def change(folder: pathlib.Path) -> None:
+        for path in [path for path in folder.glob(pattern) if path.is_file()]:
+            path.unlink() if content is None else path.write_bytes(content)
+        place = folder.with_name("checkpoint.json")
+        listing = json.loads(place.read_text()) | {"files": checkpoints._digests(folder)}
+        place.write_text(json.dumps(listing))
+
+    what = "gone" if content is None else repr(content[:20])
+    return checkpoint(f"forged, {pattern} {what}", change, says)
+
+
 AGAIN = "Delete that folder; it is trained again when the run goes on."
 """The advice wherever a training is damaged."""
 _UNREADABLE = "vocabulary.json cannot be read"
@@ -167,6 +181,18 @@ OTHER_MODEL = (
     field(f"{SEED}/config.json", "vocab_size", 10, "No readable checkpoint"),
 )
 """A checkpoint that is not of the model that is said."""
+
+_UNREAD = "it is trained again when the run goes on."
+
+FORGED = (
+    forged("_METADATA", NESTED, _UNREAD),
+    forged("_METADATA", b"[]", _UNREAD),
+    forged("_METADATA", b'{"tree_metadata": null}', _UNREAD),
+    forged("manifest.ocdbt", None, _UNREAD),
+    forged("manifest.ocdbt", b"\xff" * 300, _UNREAD),
+    forged("**/d/*", b"", _UNREAD),
+)
+"""A checkpoint that is as its list says, and none that Orbax reads."""
 
 REPEATED = (
     field(f"{SEED}/config.json", "recipe.cell", "evil:X", "If you trust it, add --from-cells evil"),

@@ -119,6 +119,23 @@ def test_the_archive_is_downloaded_verified_and_kept(served, tmp_path, content, 
     imdb.prepare(tmp_path / "d", None, None, content)
 
 
+def test_what_a_killed_download_left_goes_with_the_next_one(served, tmp_path, content, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def dies(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(network.pathlib.Path, "replace", dies)
+        patch.setattr(network.pathlib.Path, "unlink", lambda *_, **__: None)  # none is
+        imdb.prepare(tmp_path / "d", None, None, content)
+    (left,) = (tmp_path / "d/downloads").glob("*.partial")
+    assert left.stat().st_size == served.stat().st_size
+    imdb.prepare(tmp_path / "d", None, None, content)
+    assert not left.exists() and (tmp_path / "d/downloads" / served.name).exists()
+
+
 def test_an_archive_with_another_checksum_is_never_opened(served, monkeypatch, tmp_path, content):
     def opened(*_):
         raise AssertionError("it is not the one")

@@ -52,7 +52,7 @@ def test_a_run_with_a_damaged_training_is_not_read(bad, command, says):
 
 
 @pytest.mark.parametrize("command", READ, ids=lambda command: command.split()[0])
-@of(*folders.CHECKPOINT, *folders.OTHER_MODEL)
+@of(*folders.CHECKPOINT, *folders.OTHER_MODEL, *folders.FORGED)
 def test_a_checkpoint_that_is_not_the_models_is_not_read(bad, command, says):
     says(bad, f"experiments.{command}")
 

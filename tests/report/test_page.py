@@ -101,6 +101,17 @@ def test_what_was_left_half_written_goes(tmp_path):
     assert (tmp_path / "report.html").read_bytes() == b"whole" and other.read_text() == "other"
 
 
+def test_where_there_is_no_room_nothing_is_left_and_what_was_stays(tmp_path, no_room):
+    (tmp_path / "report.html").write_text("before")
+    no_room(3)
+    with pytest.raises(UserError, match="Cannot write the report to .*: File too large"):
+        page.write([Heading(1, "T")], tmp_path, "T")
+    with pytest.raises(OSError, match="too large"):
+        page.replace(tmp_path / "report.html", b"more than three")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text() == "before"
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     with pytest.raises(UserError, match="Cannot write the report to .*nowhere"):
         page.write([], tmp_path / "nowhere", "T")
