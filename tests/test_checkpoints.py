@@ -59,4 +59,4 @@ except errors.UserError as error:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.startswith(f"No readable checkpoint in {folder}"), done.stderr
-    assert len(done.stdout) < 600
+    assert len(done.stdout) < 600 and not done.stderr
