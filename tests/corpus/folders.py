@@ -216,7 +216,7 @@ KEPT = (
     logits("texts", AGAIN, train_logits_N=np.full(1024, "a"), test_logits_N=np.zeros(256)),
     logits("objects", AGAIN, train_logits_N=np.full(1024, None), test_logits_N=np.zeros(256)),
     logits("no numbers", AGAIN, train_logits_N=np.full(1024, np.nan), test_logits_N=np.zeros(256)),
-    logits("large", "npy is too large). Delete", train_logits_N=np.zeros(2**23 + 1), test_logits_N=np.zeros(256)),
+    logits("large", "is too large). Delete", train_logits_N=np.zeros(2**23 + 1)),
     logits("none", AGAIN, x=np.zeros(3)),
 )
 """What a run that goes on takes over."""
