@@ -18,7 +18,7 @@ from rnnsent.benchmark import SUBJECTS, studies
 from rnnsent.benchmark.measure import measure
 from rnnsent.benchmark.record import Measured, Record, Settings, failures
 from rnnsent.commandline import values
-from rnnsent.config import Cells, DataOptions, Flag, Folder, cli
+from rnnsent.config import Cells, DataOptions, Flag, Folder, check_redraw, cli
 from rnnsent.data import Reviews
 from rnnsent.report import benchmark as report
 from rnnsent.runs.records import Provenance
@@ -78,6 +78,7 @@ library on the LSTM. --cells and --subjects still choose others."""
         return studies.Choice(**own, **places, steps=self.maxlen, vocab_size=self.num_words)
 
     def __post_init__(self):
+        check_redraw(self)
         studies.check(self.study, self.choice())
 
 

@@ -17,6 +17,7 @@ from rnnsent.config import (
     Folder,
     Recipes,
     Seeds,
+    check_redraw,
     check_seeds,
     check_unique,
     cli,
@@ -65,6 +66,7 @@ mean nothing."""
     """Draw the pages of this run folder anew from its record, and compute nothing."""
 
     def __post_init__(self) -> None:
+        check_redraw(self)
         check_unique("tasks", self.tasks)
         check_seeds(self.seeds)
         require(bool(self.recipes or self.cells), "Give --recipes or --cells.")

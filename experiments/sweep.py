@@ -26,6 +26,7 @@ from rnnsent.config import (
     Flag,
     Folder,
     Implementation,
+    check_redraw,
     cli,
     conclude,
     progress,
@@ -66,6 +67,7 @@ the JSON file that it wrote. Without it, this process."""
 
     def __post_init__(self) -> None:
         require(bool(self.sweep) != bool(self.redraw), "Give a sweep's TOML file, or --redraw.")
+        check_redraw(self)
         require(self.validation > 0, "--validation must be above 0: a sweep chooses by that part.")
         require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
         runs.check_place(self.out, self.run)

@@ -170,6 +170,8 @@ def _unknown(word: str, options: type) -> str:
         quotes = "; a text of several words needs quotes" if "--text" in _names(options) else ""
         return f"Nothing takes {short(word)}{quotes}."
     name = word.partition("=")[0][:60]
+    if name in _names(options):
+        return f"{name} stands after --, where all is text; give it before."
     close = difflib.get_close_matches(name.replace("_", "-"), list(_names(options)), 1, 0.7)
     return f"There is no option {name}{f'; did you mean {close[0]}?' if close else '.'}"
 

@@ -184,6 +184,7 @@ arises."""
     """Several processes, on one machine or many, as one run."""
 
     def __post_init__(self) -> None:
+        check_redraw(self)
         check_unique("recipes", self.recipes)
         check_seeds(self.seeds)
         require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
@@ -243,12 +244,25 @@ def check_repeat(options: TrainOptions, run: pathlib.Path | None, cells: Sequenc
     if run is None:
         require(not cells, "--from-cells is for --from FOLDER; a recipe names its cell itself.")
         return
-    fields = [f for f in dataclasses.fields(options) if f.name not in _BESIDE_FROM]
-    given = [f.name for f in fields if getattr(options, f.name) != f.default]
-    if names := [f"--{name.replace('_', '-')}" for name in (*given, *options.changes)]:
+    if names := _given_beside(options, _BESIDE_FROM):
         raise UserError(f"--from repeats a run as it was; leave out {', '.join(names)}.")
     same = options.run is not None and options.run.resolve() == run.resolve()
     require(not same, "--from and --run name one folder; a run is repeated in another one.")
+
+
+def check_redraw(options: Any) -> None:
+    """Raises ``UserError`` where pages are drawn anew and what else is given would be ignored."""
+    if options.redraw is None:
+        return
+    if names := _given_beside(options, ("redraw", "from_", "from_cells", "change", "place")):
+        raise UserError(f"--redraw draws what is recorded; leave out {', '.join(names)}.")
+
+
+def _given_beside(options: Any, names: Sequence[str]) -> list[str]:
+    """The options that have another value than without them, as they are written, but for some."""
+    fields = [f for f in dataclasses.fields(options) if f.name not in names]
+    found = [f.name for f in fields if getattr(options, f.name) != f.default]
+    return [f"--{name.replace('_', '-')}" for name in (*found, *getattr(options, "changes", ()))]
 
 
 def say_begun(folder: pathlib.Path, reviews: Reviews) -> None:

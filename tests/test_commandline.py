@@ -33,6 +33,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "experiments").glob("[!_]*.py"))
         ("compare --recipes", "--recipes needs at least one value."),
         ("evaluate a b", "Nothing takes 'b'. See --help."),
         ("predict", "TEXT is missing: the review, in quotes. See --help."),
+        ("predict -- --a --run b", "--run stands after --, where all is text; give it before."),
         ("predict a b", "Nothing takes 'b'; a text of several words needs quotes. See --help."),
         ("inspect --review x", "--review has 'x'; expected a whole number. See --help."),
         ("benchmark --study all", "--study has 'all'; expected one of peers, implementations,"),

@@ -32,6 +32,8 @@ _TRAINING = (
     ("--data toy --word-index tiny.toml", "--word-index is not read for toy reviews"),
     ("--data imdb --archive nowhere.tar", "There is no file"),
     ("--redraw nowhere", "Give the folder of a finished"),
+    ("--redraw run --archive tiny.toml", "leave out --archive."),
+    ("--redraw run --run run --epochs 3 --seeds 1", "leave out --seeds, --run, --epochs."),
 )
 TRAINING = options("compare", *_TRAINING) + options("claims", *_TRAINING)
 
@@ -95,6 +97,7 @@ BENCHMARK = options(
     ("--data toy --cells ''", "is empty"),
     ("--data toy --cells nonsense", "no cell 'nonsense'"),
     ("--redraw nowhere", "benchmark.json cannot be read"),
+    ("--redraw run --data toy", "leave out --data."),
 )
 
 OTHERS = (
@@ -107,6 +110,7 @@ OTHERS = (
         ("--out tiny.toml", "is no folder"),
         ("--run tiny.toml", "is no folder"),
         ("--redraw nowhere", "holds no probe"),
+        ("--redraw run --seeds 3", "leave out --seeds."),
     ),
     *options(
         "sweep",
@@ -116,6 +120,7 @@ OTHERS = (
         ("tiny.toml --scheduler ''", "The value of --scheduler is empty"),
         ("tiny.toml --scheduler local:x", "--scheduler"),
         ("--redraw nowhere", "record.json cannot be read"),
+        ("--redraw run --word-index tiny.toml", "leave out --word-index."),
     ),
     *options(
         "convert",

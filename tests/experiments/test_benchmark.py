@@ -38,7 +38,7 @@ def test_a_record_and_its_pages_and_both_again(tmp_path, capsys):
     assert record["origin"]["versions"]["jax"]
     assert record["cases"][0]["case"]["batch"] == 16
     (folder / "benchmark.md").unlink()
-    benchmark.main(dataclasses.replace(SMALL, redraw=folder))
+    benchmark.main(benchmark.Options(redraw=folder))
     assert (folder / "benchmark.md").read_text() == page == capsys.readouterr().out[:-1]
 
 
@@ -62,5 +62,5 @@ def test_a_folder_without_a_record_cannot_be_redrawn(content, tmp_path):
     if content is not None:
         (tmp_path / "benchmark.json").write_text(content)
     with pytest.raises(UserError, match="cannot be read|earlier version") as error:
-        benchmark.main(dataclasses.replace(SMALL, redraw=tmp_path))
+        benchmark.main(benchmark.Options(redraw=tmp_path))
     assert "\n" not in str(error.value)

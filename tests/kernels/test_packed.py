@@ -82,6 +82,19 @@ def test_forward_mode_alone_is_refused():
         jax.jvp(run, (at,), (at,))
 
 
+def test_a_step_that_closes_over_what_is_differentiated_is_refused():
+    """Its gradient would be missing; with the value in params it is there."""
+    carry, x_BTE = (normal(1, 4, 3),), normal(2, 4, T, 3)
+
+    def run(kernel, inside):
+        step = lambda params, carry, x_BE: (jnp.tanh(x_BE @ kernel + carry[0] @ params),)  # noqa: E731
+        return scan(step, inside, carry, x_BTE, MASK_BT, implementation="packed")[1].sum()
+
+    with pytest.raises(jax.errors.UnexpectedTracerError):
+        jax.grad(run)(normal(3, 3, 3), normal(4, 3, 3))
+    assert jnp.isfinite(jax.grad(run, argnums=1)(normal(3, 3, 3), normal(4, 3, 3))).all()
+
+
 def with_scratch(case, implementation="packed"):
     """Gradients of (params, carry, x_BTE) and the memory as it was used."""
 
