@@ -68,3 +68,11 @@ def test_a_word_index_is_read_only_if_its_checksum_fits(tmp_path):
         v.read_word_index(path)
     with pytest.raises(UserError, match="Cannot read the word index .*No such file"):
         v.read_word_index(tmp_path / "missing.json")
+
+
+def test_of_a_larger_file_no_more_is_read_than_tells_it_apart(tmp_path):
+    path = tmp_path / "index.json"
+    with path.open("wb") as file:
+        file.truncate(2**43)  # without a block of the disk
+    with pytest.raises(UserError, match="is not the published one"):
+        v.read_word_index(path)
