@@ -81,6 +81,7 @@ def test_of_a_longer_file_no_more_is_read_than_tells_it_apart(monkeypatch, tmp_p
     class Endless(io.BytesIO):
         def read(self, size=-1):
             assert 0 <= size <= network.BLOCK_BYTES
+            assert sum(came) < 4 * network.BLOCK_BYTES
             came.append(size)
             return bytes(size)
 
