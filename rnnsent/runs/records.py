@@ -157,14 +157,33 @@ _TRIED = ("--clip 1", "a lower --learning-rate", "--recurrent-gain below 1")
 """In this order."""
 
 
-class Epoch(msgspec.Struct, frozen=True):
-    """One line of ``metrics.jsonl``: means over the epoch, dropout on; a loss may be no number."""
+class Epoch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of ``metrics.jsonl``.
+
+    Attributes:
+      epoch: its number, from 1.
+      loss: mean over the epoch, dropout on, in nats; None is no number.
+      accuracy: likewise, a share.
+      seconds: of its training.
+      reviews_per_second: likewise.
+      validation_accuracy: after it, dropout off, on the reviews held out; None where there are
+        none, or a logit was no number.
+      validation_loss: likewise, in nats.
+    """
 
     epoch: Positive
     loss: float | None
     accuracy: Share
     seconds: NonNegative
     reviews_per_second: NonNegative
+    validation_accuracy: Share | None = None
+    validation_loss: NonNegative | None = None
+
+
+def best(epochs: Iterable[Epoch]) -> Epoch | None:
+    """The first of those with the lowest validation loss; None where none was measured."""
+    measured = [one for one in epochs if one.validation_loss is not None]
+    return min(measured, key=lambda one: one.validation_loss or 0.0, default=None)
 
 
 class Words(msgspec.Struct, frozen=True):
