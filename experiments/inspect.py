@@ -4,6 +4,12 @@ python -m experiments.inspect runs/compare-… --review 18037
 python -m experiments.inspect runs/compare-… --text "a wonderful film"
 """
 
+import sys
+
+if __name__ == "inspect":  # a script beside this one was given by its path
+    print("error: give python -m experiments.NAME, not the path of the file.", file=sys.stderr)
+    sys.exit(2)
+
 import dataclasses
 import pathlib
 from typing import Annotated
