@@ -75,7 +75,7 @@ def main(options: Options) -> None:
 
 def _show(record: Record, folder: pathlib.Path) -> None:
     place = (folder / record.FILE).parent
-    conclude(report.write(record, place), place, record.lost)
+    conclude(report.write(record, place), place, record.lost, advice=record.advice)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def _draw(record: Record, folder: pathlib.Path) -> list[Block]:
 
 def _show(drawn: list[Block], record: Record, folder: pathlib.Path) -> None:
     lost = not any(member.finished for member in record.members)
-    conclude(drawn, folder, "every training diverged" if lost else "")
+    conclude(drawn, folder, "every training diverged" if lost else "", advice=record.advice())
 
 
 if __name__ == "__main__":

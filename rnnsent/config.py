@@ -324,10 +324,18 @@ def conclude(
     folder: pathlib.Path,
     lost: str,
     page: str = "report.html",
-    advice: str = runs.ADVICE,
+    advice: str = "",
 ) -> None:
-    """Shows a page that was written to a folder; ends with code 1 if a training was lost."""
+    """Shows a page that was written to a folder; ends with code 1 if a training was lost.
+
+    Args:
+      blocks: of the page.
+      folder: that it is in.
+      lost: which trainings, in words; empty where none was.
+      page: its file.
+      advice: what to try then, a sentence.
+    """
     terminal.show(blocks)
     console.say(f"Everything is in {folder}; the report is {folder / page}")
     if lost:
-        raise SystemExit(console.steady(f"error: {lost}. {advice}"))
+        raise SystemExit(console.steady(f"error: {lost}. {advice}".rstrip()))

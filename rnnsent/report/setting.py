@@ -33,7 +33,8 @@ def setting(origin: Provenance) -> Iterator[Block]:
         yield Paragraph([Strong("Trained in parts:"), f" {'; '.join(origin.parts)}."])
 
 
-def left_out(lost: str, why: str = "") -> Iterator[Block]:
-    """Names the trainings that diverged; nothing where none did."""
+def left_out(lost: str, why: str = "", advice: str = "") -> Iterator[Block]:
+    """Names the trainings that diverged, and what to try; nothing where none did."""
     if lost:
-        yield Paragraph([Strong("Left out of all that follows:"), f" {lost}{why}."])
+        text = f" {lost}{why}. {advice}".rstrip()
+        yield Paragraph([Strong("Left out of all that follows:"), text])

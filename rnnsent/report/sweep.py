@@ -140,12 +140,13 @@ def _lost(record: Record) -> Iterator[Block]:
     rows = [
         (
             _named(member),
-            ", ".join(f"{one.seed} in epoch {one.diverged}" for one in member.lost),
+            ", ".join(f"{one.seed} in {one.when}" for one in member.lost),
             "–" if member.accuracy is None else short(member.accuracy),
         )
         for member in lost
     ]
     yield Table(("member", "seeds that diverged", "accuracy of the others"), rows)
+    yield Paragraph(record.advice())
 
 
 def _final(final: Final | None) -> Iterator[Block]:

@@ -18,9 +18,6 @@ from rnnsent.recipes import SHIPPED, Recipe
 from rnnsent.runs import files, records
 from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
 
-ADVICE = "Try a lower --learning-rate, or --clip 1."
-"""What to do about a training that diverged."""
-
 DIVERGENCE = "divergence.json"
 """Of a training that diverged: the step, where it was found."""
 

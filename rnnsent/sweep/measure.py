@@ -92,6 +92,7 @@ def _training(one: runs.Training) -> record.Training:
         seconds=one.result.training_seconds,
         figures=figures,
         diverged=one.diverged,
+        divergence=one.divergence,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
+from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Spread
 from rnnsent.runs import records
 from rnnsent.runs.records import Part
@@ -30,6 +31,7 @@ class Training(Part, frozen=True, kw_only=True):
       seconds: in all, compilation included.
       figures: None where it diverged.
       diverged: the epoch in which it did.
+      divergence: the step in which it did, where that was found.
     """
 
     seed: int
@@ -37,10 +39,16 @@ class Training(Part, frozen=True, kw_only=True):
     seconds: float
     figures: Figures | None = None
     diverged: int | None = None
+    divergence: Divergence | None = None
 
     def __post_init__(self) -> None:
         if (self.figures is None) == (self.diverged is None):
             raise ValueError("a training has either diverged or figures")
+
+    @property
+    def when(self) -> str:
+        """Of one that diverged: in which step or, where that was not found, in which epoch."""
+        return self.divergence.place if self.divergence else f"epoch {self.diverged}"
 
 
 class Test(Part, frozen=True, kw_only=True):
@@ -164,7 +172,12 @@ class Record(records.Record, frozen=True, kw_only=True):
     def diverged(self) -> list[str]:
         """Which trainings diverged, each as a line of text."""
         return [
-            records.diverged(member.name, training.seed, training.diverged)
+            records.diverged(member.name, training.seed, training.diverged, training.divergence)
             for member in self.members
             for training in member.lost
         ]
+
+    def advice(self) -> str:
+        """What to try in the sweep's file, by the members that diverged and where they did."""
+        lost = [(one.fields, training.divergence) for one in self.members for training in one.lost]
+        return records.advice(lost, spelled=str)

@@ -82,7 +82,8 @@ def wait_for(found, process, seconds=300):
 def test_what_diverged_is_told_and_disturbs_no_other(whole):
     held = runs.read_record(whole, record.Record)
     base, better, lost = held.members
-    assert len(lost.lost) == 2 and lost.rank is None and lost.accuracy is None
+    assert [one.divergence.epoch for one in lost.lost] == [1, 1] and held.advice()
+    assert lost.rank is None and lost.accuracy is None
     assert {base.rank, better.rank} == {1, 2} and better.changes == {"learning_rate": 0.01}
     reviews = data.load("toy", data.Encoding(num_words=40, maxlen=16), validation=0.2)
     for member in (base, better):

@@ -61,3 +61,9 @@ def test_a_result_is_measured_or_diverged(tmp_path, fits, diverged):
 )
 def test_what_to_try_follows_from_the_recipe(lost, told):
     assert advice(lost) == told
+
+
+def test_what_to_try_is_spelled_as_it_is_set():
+    lost = [({"clip": 0.0, "recurrent_gain": 1.0}, DIVERGENCE)]
+    told = "Try clip 1, a lower learning_rate or recurrent_gain below 1."
+    assert advice(lost, spelled=str) == told
