@@ -20,7 +20,6 @@ from rnnsent.config import (
     check_seeds,
     check_unique,
     cli,
-    conclude,
     require,
 )
 from rnnsent.probe import entrants, experiment
@@ -29,6 +28,7 @@ from rnnsent.probe.entrants import Settings
 from rnnsent.probe.tasks import SHORTEST, TASKS
 from rnnsent.probe.train import EVERY
 from rnnsent.report import probe as report
+from rnnsent.session import conclude
 
 
 @dataclasses.dataclass(frozen=True)

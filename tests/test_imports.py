@@ -32,7 +32,7 @@ RANK = {
             ("runs",),
             ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),
             ("report", "changes"),
-            ("config",),
+            ("config", "session"),
             ("command",),
         )
     )
