@@ -40,11 +40,11 @@ def progress(
     def told(recipe: Recipe, seeds: Sequence[int], now: Progress) -> None:
         nonlocal ended, running
         group = recipe.folder, tuple(seeds)
-        if group != running[0]:
+        if begun := group != running[0]:
             ended, running = ended + running[1], (group, work[recipe.folder] * len(seeds))
         epochs = recipe.epochs * recipe.fits
         share = (now.epoch - 1 + now.step / now.steps) / epochs
-        tell(ended + share * running[1], _line(recipe, seeds, now), now.step == now.steps)
+        tell(ended + share * running[1], _line(recipe, seeds, now), now.ended, begun)
 
     with console.whole_progress(total) as tell:
         count = sum(map(len, missing.values()))
