@@ -136,4 +136,5 @@ ORIGIN = {
     "git": None,
     "command": "claims",
     "started": "today",
+    "flags": {"XLA_FLAGS": "--xla_a=1"},
 }

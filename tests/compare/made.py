@@ -48,6 +48,7 @@ ORIGIN = Provenance(
     git="abc",
     command="compare.py",
     started="today",
+    flags={"XLA_FLAGS": "--xla_a=1"},
 )
 
 

@@ -2,13 +2,13 @@ import json
 
 import msgspec
 import pytest
-from compare.made import DIVERGENCE
+from compare.made import DIVERGENCE, ORIGIN
 
 from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED
 from rnnsent.runs import read_json, write_json
 from rnnsent.runs.files import FORMAT
-from rnnsent.runs.records import Config, Measured, Result, advice
+from rnnsent.runs.records import Config, Measured, Provenance, Result, advice
 
 
 def strictly(path):
@@ -31,6 +31,15 @@ def test_a_trainings_config_comes_back(tmp_path):
         write_json(path, held | {"format": number})
         with pytest.raises(UserError, match=f"of {version} version"):
             read_json(path, Config)
+
+
+def test_a_provenance_of_before_flags_were_recorded_is_read(tmp_path):
+    write_json(tmp_path / "provenance.json", ORIGIN)
+    held = strictly(tmp_path / "provenance.json")
+    assert held.pop("flags")
+    write_json(tmp_path / "provenance.json", held)
+    found = read_json(tmp_path / "provenance.json", Provenance)
+    assert found == msgspec.structs.replace(ORIGIN, flags=None)
 
 
 @pytest.mark.parametrize("fits, diverged", [(0, None), (1, 3), (0, 0)])

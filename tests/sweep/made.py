@@ -21,12 +21,13 @@ DATA = {
     "truncating": "none",
 }
 ORIGIN = Provenance(
-    DATA,
-    {"jax": "0.10.2"},
-    Device("cpu", "a machine", 2),
-    None,
-    "sweep",
-    "2026-11-26T00:00:00+00:00",
+    data=DATA,
+    versions={"jax": "0.10.2"},
+    device=Device("cpu", "a machine", 2),
+    git=None,
+    command="sweep",
+    started="2026-11-26T00:00:00+00:00",
+    flags={"XLA_FLAGS": "--xla_a=1"},
 )
 BASE = recipes.find("sound-lstm")
 
