@@ -5,10 +5,12 @@ Accuracies are shares in [0, 1], losses in nats, times in seconds.
 
 from typing import Annotated, Any, ClassVar
 
+import msgspec
 from msgspec import Meta
 
 from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Spread
+from rnnsent.predictions import SeedTest
 from rnnsent.runs import records
 from rnnsent.runs.records import Part
 
@@ -51,24 +53,13 @@ class Training(Part, frozen=True, kw_only=True):
         return self.divergence.place if self.divergence else f"epoch {self.diverged}"
 
 
-class Test(Part, frozen=True, kw_only=True):
-    """McNemar's exact test of two trainings of one seed on the validation reviews.
-
-    Attributes:
-      seed: of both.
-      only_base: reviews that only the base gets right.
-      only_member: that only the member does.
-      p_value: two-sided.
-      corrected: the same, corrected for all these tests of the record (Holm).
-    """
+class Test(SeedTest, frozen=True, kw_only=True):
+    """Of the base, the first, and a member, the second; its file names them so."""
 
     __test__ = False  # pytest takes classes of this name for its own
 
-    seed: int
-    only_base: int
-    only_member: int
-    p_value: float
-    corrected: float
+    only_first: int = msgspec.field(name="only_base")
+    only_second: int = msgspec.field(name="only_member")
 
 
 class Against(Part, frozen=True, kw_only=True):
