@@ -15,7 +15,7 @@ from rnnsent.divergence import Divergence
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.runs import files, records
+from rnnsent.runs import divergences, files
 from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
 
 DIVERGENCE = "divergence.json"
@@ -74,7 +74,7 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return records.diverged(self.title, self.seed, self.diverged, self.divergence)
+        return divergences.said(self.title, self.seed, self.diverged, self.divergence)
 
     @property
     def divergence(self) -> Divergence | None:
@@ -112,7 +112,7 @@ def diverged_text(trained: Iterable[Training]) -> str:
 def advice(trained: Iterable[Training]) -> str:
     """What to try, by the recipes of those that diverged and where they did."""
     lost = [one for one in trained if one.diverged]
-    return records.advice((one.recipe.fields(), one.divergence) for one in lost)
+    return divergences.advice((one.recipe.fields(), one.divergence) for one in lost)
 
 
 def finished(run: pathlib.Path) -> list[Training]:

@@ -1,7 +1,7 @@
 """What a run folder's files hold: JSON that is checked against these structures as it is read."""
 
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from rnnsent.data import Encoding
 from rnnsent.data.encoding import MOST_WORDS
-from rnnsent.divergence import Divergence
 from rnnsent.recipes import Recipe
 from rnnsent.runs import files
 from rnnsent.runs.files import FORMAT
@@ -127,43 +126,6 @@ class Result(msgspec.Struct, frozen=True):
     def final(self) -> Measured:
         """After the last fit; there is none of a training that diverged."""
         return self.fits[-1]
-
-
-def diverged(title: str, seed: int, epoch: int | None, found: Divergence | None = None) -> str:
-    """What is said of a training that diverged in an epoch, or in the step that was found."""
-    if found is None:
-        return f"{title} seed {seed} diverged in epoch {epoch}"
-    return f"{title} seed {seed} diverged in {found.place} ({found.why})"
-
-
-def option(field: str) -> str:
-    """How the command line spells a recipe's field."""
-    return f"--{field.replace('_', '-')}"
-
-
-def advice(
-    lost: Iterable[tuple[Mapping[str, Any], Divergence | None]],
-    spelled: Callable[[str], str] = option,
-) -> str:
-    """What to try where trainings diverged.
-
-    Args:
-      lost: of each the fields of its recipe, and the step where it was found.
-      spelled: how a field is called where it can be set.
-    """
-    tries = {"learning_rate"}
-    for fields, found in lost:
-        if not fields.get("clip"):
-            tries.add("clip")
-        name = (found and found.largest or ("", 0.0))[0]
-        if name.endswith("recurrent_kernel") and fields.get("recurrent_gain", 0.0) >= 1:
-            tries.add("recurrent_gain")
-    *others, last = [text.format(spelled(name)) for name, text in _TRIED.items() if name in tries]
-    return f"Try {', '.join(others)}{' or ' if others else ''}{last}."
-
-
-_TRIED = {"clip": "{} 1", "learning_rate": "a lower {}", "recurrent_gain": "{} below 1"}
-"""In this order."""
 
 
 class Epoch(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec import Meta
 from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Spread
 from rnnsent.predictions import SeedTest
-from rnnsent.runs import records
+from rnnsent.runs import divergences, records
 from rnnsent.runs.records import Part
 
 
@@ -163,7 +163,7 @@ class Record(records.Record, frozen=True, kw_only=True):
     def diverged(self) -> list[str]:
         """Which trainings diverged, each as a line of text."""
         return [
-            records.diverged(member.name, training.seed, training.diverged, training.divergence)
+            divergences.said(member.name, training.seed, training.diverged, training.divergence)
             for member in self.members
             for training in member.lost
         ]
@@ -171,4 +171,4 @@ class Record(records.Record, frozen=True, kw_only=True):
     def advice(self) -> str:
         """What to try in the sweep's file, by the members that diverged and where they did."""
         lost = [(one.fields, training.divergence) for one in self.members for training in one.lost]
-        return records.advice(lost, spelled=str)
+        return divergences.advice(lost, spelled=str)
