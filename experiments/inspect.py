@@ -51,7 +51,8 @@ def main(options: Options) -> None:
     require(bool(words), "No known word is left of the review. Give a text with words in English.")
     read = []
     for training in trainings:
-        model, _, params = runs.restore(training, options.cell, options.implementation)
+        how = options.cell, options.implementation, options.best
+        model, _, params = runs.restore(training, *how)
         read.append(readings.read(training.title, model, params, ids_T))
     card = cards.card(1, name, truth, words, read)
     place = options.out

@@ -95,6 +95,8 @@ class RunOptions:
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
     """How the recurrence is computed; auto: the fastest way on this machine."""
+    best: Flag = False
+    """The state after the epoch with the lowest validation loss, of a run with --validation."""
 
     def folder(self) -> pathlib.Path:
         """The run's folder."""

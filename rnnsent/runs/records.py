@@ -1,7 +1,7 @@
 """What a run folder's files hold: JSON that is checked against these structures as it is read."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
@@ -128,14 +128,33 @@ class Result(msgspec.Struct, frozen=True):
         return self.fits[-1]
 
 
-class Epoch(msgspec.Struct, frozen=True):
-    """One line of ``metrics.jsonl``: means over the epoch, dropout on; a loss may be no number."""
+class Epoch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of ``metrics.jsonl``.
+
+    Attributes:
+      epoch: its number, from 1.
+      loss: mean over the epoch, dropout on, in nats; None is no number.
+      accuracy: likewise, a share.
+      seconds: of its training.
+      reviews_per_second: likewise.
+      validation_accuracy: after it, dropout off, on the reviews held out; None where there are
+        none, or a logit was no number.
+      validation_loss: likewise, in nats.
+    """
 
     epoch: Positive
     loss: float | None
     accuracy: Share
     seconds: NonNegative
     reviews_per_second: NonNegative
+    validation_accuracy: Share | None = None
+    validation_loss: NonNegative | None = None
+
+
+def best(epochs: Iterable[Epoch]) -> Epoch | None:
+    """The first of those with the lowest validation loss; None where none was measured."""
+    measured = [one for one in epochs if one.validation_loss is not None]
+    return min(measured, key=lambda one: one.validation_loss or 0.0, default=None)
 
 
 class Words(msgspec.Struct, frozen=True):
