@@ -68,7 +68,9 @@ def _final():
 
 def _sweep():
     members = ({}, [0.5, 0.6]), ({"cell": "gru", "dropout": 0.3}, [0.7, None])
-    return sweeps.of(*members, divergence=comparisons.DIVERGENCE)
+    texts = {"names": ("a", "b"), "first_nan": "the first NaN is of log"}
+    divergence = msgspec.structs.replace(comparisons.DIVERGENCE, **texts)
+    return sweeps.of(*members, divergence=divergence)
 
 
 def _claims():

@@ -36,6 +36,14 @@ def test_the_step_is_named_and_what_to_try_in_the_sweeps_file():
     assert "Try clip 1" in said and "a lower learning\\_rate" in said
 
 
+def test_where_a_nan_first_arises_is_said_where_it_was_looked_for():
+    asked = msgspec.structs.replace(DIVERGENCE, first_nan="the first NaN is of log, cell.py:7")
+    for found, count in ((asked, 1), (DIVERGENCE, 0)):
+        said = text(made.of(BASE, ({"clip": 0.5}, [0.9, None]), divergence=found))
+        assert said.count("clip 0.5, seed 1: largest gradient") == count
+        assert said.count("the first NaN is of log, cell.py:7") == count
+
+
 def test_where_everything_diverged_that_is_said(tmp_path):
     record = made.of(({}, [None]), ({"clip": 1.5}, [None]))
     sweep.write(record, None, tmp_path)
