@@ -80,6 +80,7 @@ def _trained(record: Record) -> Iterator[Block]:
         record.lost,
         "; with a condition its seed is left out everywhere, for what is trained in several ways "
         "is compared seed by seed",
+        record.advice,
     )
 
 

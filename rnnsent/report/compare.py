@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterator
 
 from rnnsent import notebook
-from rnnsent.compare.entrants import Entrant, diverged
+from rnnsent.compare.entrants import Entrant, advice, diverged
 from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Calibration
@@ -108,7 +108,7 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
-    yield from left_out("; ".join(diverged(record.entrants)))
+    yield from left_out("; ".join(diverged(record.entrants)), advice=advice(record.entrants))
     yield from doubts.of(record)
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "

@@ -23,7 +23,6 @@ from rnnsent.runs.folders import (
     save_vocabulary,
 )
 from rnnsent.runs.reading import (
-    ADVICE,
     Trained,
     Training,
     advice,
@@ -42,7 +41,6 @@ from rnnsent.runs.records import read_record, write_record
 from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
 
 __all__ = [
-    "ADVICE",
     "Told",
     "Trained",
     "Training",

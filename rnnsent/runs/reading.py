@@ -15,11 +15,8 @@ from rnnsent.divergence import Divergence
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.runs import files, records
+from rnnsent.runs import divergences, files, records
 from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
-
-ADVICE = "Try a lower --learning-rate, or --clip 1."
-"""What to do about a training that diverged."""
 
 DIVERGENCE = "divergence.json"
 """Of a training that diverged: the step, where it was found."""
@@ -80,7 +77,7 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return records.diverged(self.title, self.seed, self.diverged, self.divergence)
+        return divergences.said(self.title, self.seed, self.diverged, self.divergence)
 
     @property
     def best(self) -> Epoch | None:
@@ -131,7 +128,7 @@ def diverged_text(trained: Iterable[Training]) -> str:
 def advice(trained: Iterable[Training]) -> str:
     """What to try, by the recipes of those that diverged and where they did."""
     lost = [one for one in trained if one.diverged]
-    return records.advice((one.recipe.fields(), one.divergence) for one in lost)
+    return divergences.advice((one.recipe.fields(), one.divergence) for one in lost)
 
 
 def finished(run: pathlib.Path) -> list[Training]:

@@ -106,7 +106,7 @@ OTHERS = (
         ("--cells nonsense", "no cell 'nonsense'"),
         ("--out tiny.toml", "is no folder"),
         ("--run tiny.toml", "is no folder"),
-        ("--redraw nowhere", "holds no probe"),
+        ("--redraw nowhere", "nowhere/record.json cannot be read"),
     ),
     *options(
         "sweep",
