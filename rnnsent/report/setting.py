@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from rnnsent import devices
 from rnnsent.report.blocks import Block, Code, Note, Paragraph, Strong
 from rnnsent.report.numbers import counted
 from rnnsent.runs.records import Origin, Provenance
@@ -34,8 +35,9 @@ def setting(origin: Provenance) -> Iterator[Block]:
 
 
 def flags(origin: Origin) -> str:
-    """A sentence on the settings of XLA and JAX that were made; empty where none was."""
-    said = ", ".join(f"{name} {value}" for name, value in (origin.flags or {}).items())
+    """A sentence on the settings of XLA and JAX that a user made; empty where none was."""
+    made = {name: devices.users(value) for name, value in (origin.flags or {}).items()}
+    said = ", ".join(f"{name} {value}" for name, value in made.items() if value)
     return f" Set: {said}." if said else ""
 
 
