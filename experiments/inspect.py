@@ -31,7 +31,7 @@ class Options(RunOptions):
     """Options of the inspection; one of --review and --text is needed."""
 
     review: Annotated[int | None, value("INT")] = None
-    """Row of the run's test reviews, from 0."""
+    """Row of the run's test (or validation) reviews, from 0."""
     text: Annotated[str | None, value("TEXT")] = None
     """A review of your own, in quotes."""
     seed: Annotated[int | None, value("INT")] = None
@@ -117,9 +117,9 @@ def _review(
         return "your review", None, ids_1T[0], vocabulary
     reviews = options.reviews(folder)
     test, row = reviews.test, options.review
-    rows = len(test)
-    require(0 <= row < rows, f"--review is {row}; the run has test reviews 0 to {rows - 1:,}.")
-    return f"test review {row}", int(test.label_N[row]), test.ids_NT[row], reviews.vocabulary
+    rows, kind = len(test), "validation" if reviews.validation else "test"
+    require(0 <= row < rows, f"--review is {row}; the run has {kind} reviews 0 to {rows - 1:,}.")
+    return f"{kind} review {row}", int(test.label_N[row]), test.ids_NT[row], reviews.vocabulary
 
 
 if __name__ == "__main__":

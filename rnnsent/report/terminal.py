@@ -90,15 +90,22 @@ def _items(console: Console, block: blocks.Items) -> None:
 def _table(console: Console, block: blocks.Table) -> None:
     console.print()
     made = rich_tables.Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for head, side in zip(block.header, block.sides, strict=True):
-        made.add_column(_text(head), justify="right" if side == "r" else "left", overflow="fold")
-    for row in block.rows:
-        made.add_row(*map(_text, row))
-    needed = measure.Measurement.get(console, console.options.update(width=1000), made).minimum
-    if needed <= console.width:
+    rows = [[*map(_text, row)] for row in block.rows]
+    for head, side, *cells in zip(map(_text, block.header), block.sides, *rows, strict=True):
+        whole = all(_narrowest(console, cell) == cell_len(cell.plain) for cell in (head, *cells))
+        justify = "right" if side == "r" else "left"
+        made.add_column(head, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+    for row in rows:
+        made.add_row(*row)
+    if _narrowest(console, made) <= console.width:
         console.print(made)
     else:
         _row_below_row(console, block)
+
+
+def _narrowest(console: Console, what: Any) -> int:
+    """The width it takes where no word of it is broken."""
+    return measure.Measurement.get(console, console.options.update(width=1000), what).minimum
 
 
 def _row_below_row(console: Console, block: blocks.Table) -> None:

@@ -80,6 +80,7 @@ class Source(Data, frozen=True, kw_only=True):
       padding: the side padding stands on.
       truncating: the side that long reviews lose words from.
       reason: why it is not another source, where that was tried first.
+      validation: the share of the training reviews that is held out and measured on.
     """
 
     vocabulary: str
@@ -88,6 +89,12 @@ class Source(Data, frozen=True, kw_only=True):
     padding: str
     truncating: str
     reason: str = ""
+    validation: Share = 0.0
+
+    @property
+    def measured(self) -> str:
+        """What the reviews are called that are measured on."""
+        return "validation reviews" if self.validation else "test reviews"
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -211,6 +211,8 @@ def test_the_best_epoch_is_read_where_it_is_asked_for(tmp_path, printed, monkeyp
         said = printed(evaluate, "run", *option)
         assert said.count(f"{100 * line.validation_accuracy:.2f}%") == 2
         assert f"{line.validation_loss:.4f}" in said
+        said = printed(inspect, "run", "--review", 1, *option)
+        assert said.startswith("validation review 1 (")
         printed(convert, trained.folder, f"{len(option)}.safetensors", *option)
         model, _, params = runs.restore(trained, best=bool(option))
         written = interop.load(pathlib.Path(f"{len(option)}.safetensors"), ()).params

@@ -62,6 +62,17 @@ def test_a_table_that_does_not_fit_stands_row_below_row():
     assert "LSTM       84.56%" in letters([fits])
 
 
+def test_a_name_is_whole_beside_what_can_be_wrapped():
+    head = (
+        "model",
+        "validation accuracy, 205 of the 1,024 training reviews",
+        "loss (nats)",
+    )
+    said = letters([Table(head, [("sound-simple-rnn+epochs=2", "92.20%", "0.5186")])], 56)
+    (line,) = [line for line in said.splitlines() if "92.20%" in line]
+    assert line.split() == ["sound-simple-rnn+epochs=2", "92.20%", "0.5186"]
+
+
 NAME = "sound-simple-rnn+features=8,4+learning_rate=1e-05+schedule=cosine+clip=1.0+cell=a-bc"
 
 
