@@ -14,10 +14,11 @@ import pathlib
 from rnnsent import locks, processes, provenance, runs
 from rnnsent.claims import conditions, experiment
 from rnnsent.claims.record import Record
-from rnnsent.config import Recipes, Seeds, TrainOptions, cli, conclude, progress, say_begun
+from rnnsent.config import Recipes, Seeds, TrainOptions, cli
 from rnnsent.report import claims as report
 from rnnsent.report import nothing
 from rnnsent.runs.records import Provenance
+from rnnsent.session import conclude, progress, say_begun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def main(options: Options) -> None:
 
 def _show(record: Record, folder: pathlib.Path) -> None:
     place = (folder / record.FILE).parent
-    conclude(report.write(record, place), place, record.lost)
+    conclude(report.write(record, place), place, record.lost, advice=record.advice)
 
 
 if __name__ == "__main__":

@@ -19,20 +19,12 @@ import tyro
 from rnnsent import baseline, console, locks, processes, provenance, runs
 from rnnsent.compare import entrants, measure, subjects
 from rnnsent.compare.record import Record
-from rnnsent.config import (
-    Cells,
-    RunOptions,
-    TrainOptions,
-    check_repeat,
-    cli,
-    conclude,
-    progress,
-    say_begun,
-)
+from rnnsent.config import Cells, RunOptions, TrainOptions, check_repeat, cli
 from rnnsent.report import compare as report
 from rnnsent.report import nothing, repetition
 from rnnsent.runs import repeats
 from rnnsent.runs.records import Provenance
+from rnnsent.session import conclude, progress, say_begun
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Options:
 their shapes say it."""
     cell: Cells = ()
     """Cells of the source that are no part of rnnsent, as module:Class; their modules are run."""
+    best: Flag = False
+    """Of a training with --validation the state after its best epoch, not the last."""
     force: Flag = False
     """Write over a target that exists."""
 
@@ -41,6 +43,7 @@ def main(options: Options) -> None:
         options.target,
         recipe=options.recipe,
         cells=options.cell,
+        best=options.best,
         force=options.force,
     )
     terminal.show([Paragraph(text) for text in said])

@@ -1,6 +1,7 @@
 """A run's checkpoints measured again on the reviews it was measured on.
 
 python -m experiments.evaluate runs/compare-…
+python -m experiments.evaluate runs/compare-… --best     after the best epoch, not the last
 """
 
 from rnnsent import console, devices, evaluation, inference, runs
@@ -28,11 +29,13 @@ def main(options: RunOptions) -> None:
 
 
 def _row(training: runs.Training, reviews: Reviews, options: RunOptions) -> tuple[str, ...]:
-    model, seed, params = runs.restore(training, options.cell, options.implementation)
+    how = options.cell, options.implementation, options.best
+    model, seed, params = runs.restore(training, *how)
     logits_N = inference.predict(model, params, reviews.test.ids_NT)
     now = evaluation.accuracy(logits_N, reviews.test.label_N)
     loss = evaluation.log_loss(logits_N, reviews.test.label_N)
-    then = training.result.final.test_accuracy
+    best = training.best if options.best else None
+    then = best.validation_accuracy if best else training.result.final.test_accuracy
     if abs(now - then) > DIFFERENT:
         console.say(
             f"{training.title} seed {seed}: {percent(then)} when trained and {percent(now)} now is "

@@ -26,6 +26,8 @@ class Options:
     """Folder of a training, or of a run of one; without it the newest run under runs/."""
     cell: Cells = ()
     """Cells of the source that are no part of rnnsent, as module:Class; their modules are run."""
+    best: Flag = False
+    """Of a training with --validation the state after its best epoch, not the last."""
     force: Flag = False
     """Write over a file that exists."""
 
@@ -34,7 +36,8 @@ def main(options: Options) -> None:
     """Exports a trained model with its vocabulary, and prints how it is run."""
     devices.configure()
     source = options.source or runs.latest(pathlib.Path("runs"))
-    said = conversion.export(source, options.out, cells=options.cell, force=options.force)
+    how = {"cells": options.cell, "best": options.best, "force": options.force}
+    said = conversion.export(source, options.out, **how)
     terminal.show([Paragraph(text) for text in said])
 
 

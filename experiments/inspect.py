@@ -4,6 +4,12 @@ python -m experiments.inspect runs/compare-… --review 18037
 python -m experiments.inspect runs/compare-… --text "a wonderful film"
 """
 
+import sys
+
+if __name__ == "inspect":  # a script beside this one was given by its path
+    print("error: give python -m experiments.NAME, not the path of the file.", file=sys.stderr)
+    sys.exit(2)
+
 import dataclasses
 import pathlib
 from typing import Annotated
@@ -25,7 +31,7 @@ class Options(RunOptions):
     """Options of the inspection; one of --review and --text is needed."""
 
     review: Annotated[int | None, value("INT")] = None
-    """Row of the run's test reviews, from 0."""
+    """Row of the run's test (or validation) reviews, from 0."""
     text: Annotated[str | None, value("TEXT")] = None
     """A review of your own, in quotes."""
     seed: Annotated[int | None, value("INT")] = None
@@ -51,7 +57,8 @@ def main(options: Options) -> None:
     require(bool(words), "No known word is left of the review. Give a text with words in English.")
     read = []
     for training in trainings:
-        model, _, params = runs.restore(training, options.cell, options.implementation)
+        how = options.cell, options.implementation, options.best
+        model, _, params = runs.restore(training, *how)
         read.append(readings.read(training.title, model, params, ids_T))
     card = cards.card(1, name, truth, words, read)
     place = options.out
@@ -110,9 +117,9 @@ def _review(
         return "your review", None, ids_1T[0], vocabulary
     reviews = options.reviews(folder)
     test, row = reviews.test, options.review
-    rows = len(test)
-    require(0 <= row < rows, f"--review is {row}; the run has test reviews 0 to {rows - 1:,}.")
-    return f"test review {row}", int(test.label_N[row]), test.ids_NT[row], reviews.vocabulary
+    rows, kind = len(test), "validation" if reviews.validation else "test"
+    require(0 <= row < rows, f"--review is {row}; the run has {kind} reviews 0 to {rows - 1:,}.")
+    return f"{kind} review {row}", int(test.label_N[row]), test.ids_NT[row], reviews.vocabulary
 
 
 if __name__ == "__main__":

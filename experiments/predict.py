@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from rnnsent import data, devices, evaluation, inference, runs
-from rnnsent.config import Cells, Folder, Implementation, cli, require
+from rnnsent.config import Cells, Flag, Folder, Implementation, cli, require
 from rnnsent.report import terminal
 from rnnsent.report.blocks import Paragraph, Table
 
@@ -28,6 +28,8 @@ class Options:
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
     """How the recurrence is computed; auto: the fastest way on this machine."""
+    best: Flag = False
+    """The state after the epoch with the lowest validation loss, of a run with --validation."""
 
 
 def main(options: Options) -> None:
@@ -57,7 +59,8 @@ def _rows(
 ) -> list[tuple[str, str]]:
     said = {}
     for training in trainings:
-        model, _, params = runs.restore(training, options.cell, options.implementation)
+        how = options.cell, options.implementation, options.best
+        model, _, params = runs.restore(training, *how)
         probability = evaluation.probability(inference.predict(model, params, ids_1T))[0]
         said.setdefault(training.title, []).append(f"{probability:.3f}")
     return [(title, ", ".join(values)) for title, values in said.items()]

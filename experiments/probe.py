@@ -21,15 +21,15 @@ from rnnsent.config import (
     check_seeds,
     check_unique,
     cli,
-    conclude,
     require,
 )
 from rnnsent.probe import entrants, experiment
-from rnnsent.probe import record as records
 from rnnsent.probe.entrants import Settings
+from rnnsent.probe.record import Record, open_folder
 from rnnsent.probe.tasks import SHORTEST, TASKS
 from rnnsent.probe.train import EVERY
 from rnnsent.report import probe as report
+from rnnsent.session import conclude
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ mean nothing."""
 def main(options: Options) -> None:
     """Measures over what lengths recurrent cells learn to remember."""
     if options.redraw:
-        record = records.read(options.redraw)
+        record = runs.read_record(options.redraw, Record)
         with locks.alone(options.redraw):
             _show(record, options.redraw)
         return
@@ -96,16 +96,16 @@ def main(options: Options) -> None:
     settings = Settings(options.features, options.batch, options.steps)
     chosen = entrants.entrants(options.recipes, options.cells, settings)
     entrants.check(chosen, options.tasks)
-    with records.open_folder(options.out, options.run) as folder:
+    with open_folder(options.out, options.run) as folder:
         console.say(f"If interrupted, go on with the same options and --run {folder}")
         record = experiment.run(
             folder, chosen, options.tasks, options.seeds, options.longest, settings
         )
-        records.write(folder, record)
+        runs.write_record(folder, record)
         _show(record, folder)
 
 
-def _show(record: records.Record, folder: pathlib.Path) -> None:
+def _show(record: Record, folder: pathlib.Path) -> None:
     conclude(report.write(record, folder), folder, lost="")
 
 

@@ -19,58 +19,35 @@ from typing import Annotated
 import tyro
 
 from rnnsent import commandline, devices, locks, provenance, runs
-from rnnsent.config import (
-    DataOptions,
-    Every,
-    File,
-    Flag,
-    Folder,
-    Implementation,
-    check_redraw,
-    cli,
-    conclude,
-    progress,
-    require,
-    say_begun,
-)
+from rnnsent.config import DataOptions, File, Flag, KeepOptions, check_redraw, cli, require
 from rnnsent.data import Reviews
 from rnnsent.recipes import Recipe
 from rnnsent.report import sweep as report
 from rnnsent.report.blocks import Block
+from rnnsent.session import conclude, progress, say_begun
 from rnnsent.sweep import cluster, final, measure, plan, tables, work
 from rnnsent.sweep.record import Record
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(DataOptions):
+class Options(KeepOptions):
     """Options of the sweep."""
 
     sweep: tyro.conf.Positional[Annotated[File, commandline.value("[SWEEP.toml]")]] = None
     """TOML file that says which recipes."""
     validation: float = 0.2
     """Share of the training reviews, their last ones, that members are ranked on."""
-    implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
-    """Of the recurrence; auto: the fastest on this machine."""
     scheduler: Annotated[str | None, commandline.value("WHO")] = None
     """Who trains: local:2 for two processes of this machine, the address of a Dask scheduler, or \
 the JSON file that it wrote. Without it, this process."""
     final: Flag = False
     """Train the best recipe on all training reviews and read the test reviews for it, once."""
-    out: pathlib.Path = pathlib.Path("runs")
-    """Where run folders are made."""
-    run: Folder = None
-    """Go on with this run folder: what it holds already is not trained again."""
-    checkpoint_every: Every = 0
-    """Steps after which a training is kept within an epoch too; 0: as each epoch ends."""
-    redraw: Folder = None
-    """Draw the table and the pages of this run folder anew from its record, and compute nothing."""
 
     def __post_init__(self) -> None:
         require(bool(self.sweep) != bool(self.redraw), "Give a sweep's TOML file, or --redraw.")
         check_redraw(self)
         require(self.validation > 0, "--validation must be above 0: a sweep chooses by that part.")
-        require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
-        runs.check_place(self.out, self.run)
+        super().__post_init__()
         if self.scheduler:
             cluster.check(self.scheduler)
 
@@ -82,7 +59,7 @@ the JSON file that it wrote. Without it, this process."""
     def jobs(self, folder: pathlib.Path, planned: plan.Plan, reviews: Reviews) -> list[work.Job]:
         """What a run folder does not hold yet, for workers."""
         source = work.source(reviews, self.archive, self.word_index, self.data_dir)
-        return work.jobs(folder, planned, source, self.implementation, self.checkpoint_every)
+        return work.jobs(folder, planned, source, **self.training)
 
 
 def main(options: Options) -> None:
@@ -121,10 +98,9 @@ def _here(
 ) -> None:
     """Trains in this process what the folder does not hold yet."""
     with progress(folder, members, seeds) as told:
-        settings = {"implementation": options.implementation, "every": options.checkpoint_every}
         for member in members:
             with work.alone(folder / member.folder):
-                runs.train(folder, member, seeds, reviews, progress=told, **settings)
+                runs.train(folder, member, seeds, reviews, progress=told, **options.training)
 
 
 def _draw(record: Record, folder: pathlib.Path) -> list[Block]:
@@ -135,7 +111,7 @@ def _draw(record: Record, folder: pathlib.Path) -> list[Block]:
 
 def _show(drawn: list[Block], record: Record, folder: pathlib.Path) -> None:
     lost = not any(member.finished for member in record.members)
-    conclude(drawn, folder, "every training diverged" if lost else "")
+    conclude(drawn, folder, "every training diverged" if lost else "", advice=record.advice())
 
 
 if __name__ == "__main__":

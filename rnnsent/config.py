@@ -1,23 +1,19 @@
 """Options of the experiment scripts, and the one way from a command line to a run."""
 
-import contextlib
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from rnnsent import commandline, console, devices, processes, recipes, runs
+from rnnsent import commandline, devices, processes, recipes, runs
 from rnnsent.changes import Changes, given
 from rnnsent.data import Encoding, Reviews, load
-from rnnsent.epochs import Progress
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
 from rnnsent.recurrence import IMPLEMENTATIONS
-from rnnsent.report import terminal
-from rnnsent.report.blocks import Block
 
 Options = TypeVar("Options")
 File = Annotated[pathlib.Path | None, commandline.value("FILE")]
@@ -99,6 +95,8 @@ class RunOptions:
     """Cells of the run that are no part of rnnsent, as module:Class; their modules are run."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
     """How the recurrence is computed; auto: the fastest way on this machine."""
+    best: Flag = False
+    """The state after the epoch with the lowest validation loss, of a run with --validation."""
 
     def folder(self) -> pathlib.Path:
         """The run's folder."""
@@ -145,22 +143,11 @@ def check_seeds(seeds: Sequence[int]) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainOptions(DataOptions):
-    """What is trained, on which reviews, and where it is kept."""
+class KeepOptions(DataOptions):
+    """How trainings run, whatever the recipes, and where they are kept."""
 
-    recipes: Recipes = (
-        "notebook-simple-rnn",
-        "notebook-lstm",
-        "sound-simple-rnn",
-        "sound-lstm",
-    )
-    """Shipped recipes by name, or TOML files of your own."""
-    seeds: Seeds = (0,)
-    """One training of each recipe per seed; everything random follows from it."""
     implementation: Implementation = "auto"  # type: ignore[valid-type]  # a table
     """How the recurrence is computed; auto: the fastest way on this machine."""
-    quick: Flag = False
-    """A tiny version: at most 2 epochs on the first 2560 reviews. Its numbers mean nothing."""
     out: pathlib.Path = pathlib.Path("runs")
     """Where run folders are made."""
     run: Folder = None
@@ -172,6 +159,36 @@ class TrainOptions(DataOptions):
 arises."""
     redraw: Folder = None
     """Draw the pages of this run folder anew from its record, and compute nothing."""
+
+    def __post_init__(self) -> None:
+        require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
+        runs.check_place(self.out, self.run)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How ``runs.train`` is to train, whatever the recipe."""
+        return {
+            "implementation": self.implementation,
+            "every": self.checkpoint_every,
+            "debug_nans": self.debug_nans,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(KeepOptions):
+    """What is trained, on which reviews, and where it is kept."""
+
+    recipes: Recipes = (
+        "notebook-simple-rnn",
+        "notebook-lstm",
+        "sound-simple-rnn",
+        "sound-lstm",
+    )
+    """Shipped recipes by name, or TOML files of your own."""
+    seeds: Seeds = (0,)
+    """One training of each recipe per seed; everything random follows from it."""
+    quick: Flag = False
+    """A tiny version: at most 2 epochs on the first 2560 reviews. Its numbers mean nothing."""
     change: Annotated[
         Changes,  # type: ignore[valid-type]  # made of a recipe's fields
         tyro.conf.arg(name="recipe"),
@@ -187,23 +204,13 @@ arises."""
         check_redraw(self)
         check_unique("recipes", self.recipes)
         check_seeds(self.seeds)
-        require(self.checkpoint_every >= 0, "--checkpoint-every must be 0 or above.")
         self.chosen()
-        runs.check_place(self.out, self.run)
+        super().__post_init__()
 
     def start(self) -> None:
         """Sets up the devices and waits for the other processes; before JAX is used."""
         devices.configure()
         processes.join(self.place)
-
-    @property
-    def training(self) -> dict[str, Any]:
-        """How ``runs.train`` is to train, whatever the recipe."""
-        return {
-            "implementation": self.implementation,
-            "every": self.checkpoint_every,
-            "debug_nans": self.debug_nans,
-        }
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -265,54 +272,6 @@ def _given_beside(options: Any, names: Sequence[str]) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in (*found, *getattr(options, "changes", ()))]
 
 
-def say_begun(folder: pathlib.Path, reviews: Reviews) -> None:
-    """What a run rests on; and how to go on with it, where its folder is kept."""
-    console.say(f"Data: {reviews.provenance['source']} — {reviews.provenance['title']}")
-    if processes.is_first():
-        console.say(f"If interrupted, go on with the same options and --run {folder}")
-
-
-@contextlib.contextmanager
-def progress(
-    run: pathlib.Path, chosen: Sequence[Recipe], seeds: Sequence[int]
-) -> Iterator[runs.Told | None]:
-    """A bar over all trainings that a run folder does not hold yet; yields what `runs.train` calls.
-
-    The work of an epoch is taken to be as the number of recurrent weights, of which there may be
-    none. Of several processes only the first one tells.
-    """
-    missing = {recipe.folder: runs.pending(run, recipe, seeds) for recipe in chosen}
-    work = {recipe.folder: max(1, recipe.work()) for recipe in chosen}
-    if not any(missing.values()) or not processes.is_first():
-        yield None
-        return
-    total = sum(work[folder] * len(seeds) for folder, seeds in missing.items())
-    ended = 0.0
-    running: tuple[tuple[str, tuple[int, ...]] | None, float] = (None, 0.0)
-
-    def told(recipe: Recipe, seeds: Sequence[int], now: Progress) -> None:
-        nonlocal ended, running
-        group = recipe.folder, tuple(seeds)
-        if group != running[0]:
-            ended, running = ended + running[1], (group, work[recipe.folder] * len(seeds))
-        epochs = recipe.epochs * recipe.fits
-        share = (now.epoch - 1 + now.step / now.steps) / epochs
-        tell(ended + share * running[1], _line(recipe, seeds, now), now.step == now.steps)
-
-    with console.whole_progress(total) as tell:
-        count = sum(map(len, missing.values()))
-        console.say(f"To be trained: {count} of {len(chosen) * len(seeds)} trainings.")
-        yield told
-
-
-def _line(recipe: Recipe, seeds: Sequence[int], now: Progress) -> str:
-    numbers = ", ".join(map(str, seeds))
-    return (
-        f"{recipe.title}, seed {numbers}, epoch {now.epoch}/{recipe.epochs * recipe.fits}: loss "
-        f"{now.loss:.4f}, accuracy {now.accuracy:.4f}, {now.rows / now.seconds:,.0f} reviews/s"
-    )
-
-
 def cli(
     main: Callable[[Options], None],
     options: type[Options],
@@ -331,17 +290,3 @@ def cli(
     prog = prog or (f"python -m {spec.name}" if spec else None)
     with processes.together(), commandline.ending():
         main(commandline.parse(options, argv, prog, main.__doc__))
-
-
-def conclude(
-    blocks: Sequence[Block],
-    folder: pathlib.Path,
-    lost: str,
-    page: str = "report.html",
-    advice: str = runs.ADVICE,
-) -> None:
-    """Shows a page that was written to a folder; ends with code 1 if a training was lost."""
-    terminal.show(blocks)
-    console.say(f"Everything is in {folder}; the report is {folder / page}")
-    if lost:
-        raise SystemExit(console.steady(f"error: {lost}. {advice}"))

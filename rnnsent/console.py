@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -67,9 +68,7 @@ def bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def whole_progress(
-    total: float, console: Console | None = None
-) -> Iterator[Callable[[float, str, bool], None]]:
+def whole_progress(total: float, console: Console | None = None) -> Iterator["Tell"]:
     """A bar over all of some work, with the time left.
 
     Where stderr is no terminal, it says a line at each end of a part instead.
@@ -79,20 +78,17 @@ def whole_progress(
       console: where to draw.
 
     Yields:
-      A function that is told the work done, what is done just now, and whether a part has ended.
+      A function that is told how it goes.
     """
     console = console or Console(stderr=True)
-    started = time.perf_counter()
-
-    def left(done: float) -> str:
-        spent = time.perf_counter() - started
-        return duration(spent * (total - done) / done) if done else "?"
+    pace = _Pace()
 
     if not console.is_terminal:
 
-        def line(done: float, text: str, ended: bool) -> None:
+        def line(done: float, text: str, ended: bool, begun: bool = False) -> None:
+            pace.note(done, begun)
             if ended:
-                say(f"{text}; {done / total:.0%} done, {left(done)} left")
+                say(f"{text}; {done / total:.0%} done, {pace.left(total - done)} left")
 
         yield line
         return
@@ -101,10 +97,48 @@ def whole_progress(
     with Progress(*columns, TextColumn("{task.description}", markup=False), console=console) as bar:
         task = bar.add_task("starting", total=total, left="?")
 
-        def update(done: float, text: str, ended: bool) -> None:
-            bar.update(task, completed=done, description=steady(text), left=left(done))
+        def update(done: float, text: str, ended: bool, begun: bool = False) -> None:
+            pace.note(done, begun)
+            left = pace.left(total - done)
+            bar.update(task, completed=done, description=steady(text), left=left)
 
         yield update
+
+
+class Tell(Protocol):
+    """Told of some work as it goes."""
+
+    def __call__(self, done: float, text: str, ended: bool, begun: bool = False) -> None:
+        """Takes in how far it is.
+
+        Args:
+          done: of all the work.
+          text: what is done just now.
+          ended: whether a part has ended.
+          begun: whether a part has begun since the last call. What it had done already, and the
+            time until now, compilation for one, then say nothing of the pace.
+        """
+
+
+class _Pace:
+    """How long work takes, by all that was done but for the beginnings of its parts."""
+
+    def __init__(self) -> None:
+        self.at, self.done = time.perf_counter(), 0.0
+        self.seconds = self.work = 0.0
+
+    def note(self, done: float, begun: bool) -> None:
+        now = time.perf_counter()
+        if not begun:
+            self.seconds += now - self.at
+            self.work += done - self.done
+        self.at, self.done = now, done
+
+    def left(self, work: float) -> str:
+        """The time that so much work will take."""
+        if not work:
+            return duration(0)
+        return duration(self.seconds * work / self.work) if self.work else "?"
 
 
 def duration(seconds: float) -> str:

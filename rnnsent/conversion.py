@@ -17,6 +17,7 @@ def convert(
     *,
     recipe: str | None = None,
     cells: Collection[str] = (),
+    best: bool = False,
     force: bool = False,
 ) -> list[str]:
     """Writes the model in ``source`` to ``target``, whose names say what they are.
@@ -27,6 +28,7 @@ def convert(
       target: such a file.
       recipe: what a ``.weights.h5`` file must be the weights of: a shipped one or a TOML file.
       cells: that may be imported, as ``module:Class``, besides the shipped ones.
+      best: of a training's folder the state after its best epoch, instead of the last one.
       force: write over a file that exists.
 
     Returns:
@@ -36,7 +38,9 @@ def convert(
       UserError: if there is no such model, or it cannot be written so; nothing is written then.
     """
     interop.check_target(target, force)
-    portable = _from_folder(source, cells) if source.is_dir() else _from_file(source, cells)
+    if best and not source.is_dir():
+        raise UserError(f"{source} holds one state only; leave out --best.")
+    portable = _from_folder(source, cells, best) if source.is_dir() else _from_file(source, cells)
     if recipe is not None:
         portable = _of_recipe(source, portable, recipe)
     interop.save(target, portable, force=force)
@@ -54,6 +58,7 @@ def export(
     target: pathlib.Path,
     *,
     cells: Collection[str] = (),
+    best: bool = False,
     force: bool = False,
 ) -> list[str]:
     """Writes a trained model to a file that runs without rnnsent, see :mod:`rnnsent.exported`.
@@ -62,6 +67,7 @@ def export(
       source: the folder of a training, or of a run that holds one.
       target: the file.
       cells: that may be imported, as ``module:Class``, besides the shipped ones.
+      best: of a training's folder the state after its best epoch, instead of the last one.
       force: write over a file that exists.
 
     Returns:
@@ -72,7 +78,7 @@ def export(
     """
     interop.check_place(target, force)
     training = _training(source, cells)
-    model, _, params = runs.restore(training, cells)
+    model, _, params = runs.restore(training, cells, best=best)
     run = training.folder.absolute().parents[1]
     text, held = runs.load_vocabulary(run), runs.data_of(run)
     about = f"{held['source']}: {held['title']}"
@@ -98,9 +104,9 @@ def _training(folder: pathlib.Path, cells: Collection[str]) -> runs.Training:
     return training
 
 
-def _from_folder(folder: pathlib.Path, cells: Collection[str]) -> Portable:
+def _from_folder(folder: pathlib.Path, cells: Collection[str], best: bool) -> Portable:
     """The model of :func:`_training`."""
-    model, _, params = runs.restore(_training(folder, cells), cells)
+    model, _, params = runs.restore(_training(folder, cells), cells, best=best)
     return Portable(model, params)
 
 

@@ -15,7 +15,8 @@ from flax import linen as nn
 
 from rnnsent.arrays import Array, Carry, Pairs, Params, Step
 from rnnsent.kernels.bfloat16 import InBfloat16
-from rnnsent.layers import Layer, Recurrent
+from rnnsent.layers import Recurrent
+from rnnsent.steps import Layer
 
 Compute = Literal["float32", "bfloat16"]
 
@@ -42,7 +43,7 @@ class Deep(Recurrent):
     def layers(
         self, x_BTE: Array, *, train: bool = False, rows_B: Array | None = None
     ) -> list[Layer]:
-        """The blocks as :func:`rnnsent.layers.stack` takes them; of a bound module."""
+        """The blocks as :func:`rnnsent.steps.stack` takes them; of a bound module."""
         x_BE = jnp.zeros((x_BTE.shape[0], *x_BTE.shape[2:]), x_BTE.dtype)
         blocks = []
         for i, layer in enumerate(super().layers(x_BTE, train=train, rows_B=rows_B)):

@@ -36,8 +36,17 @@ def configure(count: int | None = None) -> None:
         jax.config.update("jax_num_cpu_devices", count or len(os.sched_getaffinity(0)))
     except RuntimeError:  # the backends are up
         return
-    ours = [f"--{name}={value}" for name, value in _CPU_FLAGS.items() if name not in flags]
+    ours = [flag for flag in _ours() if flag.partition("=")[0][2:] not in flags]
     os.environ["XLA_FLAGS"] = " ".join([flags, *ours]).strip()
+
+
+def users(flags: str) -> str:
+    """What of ``XLA_FLAGS`` is not by :func:`configure`."""
+    return " ".join(flag for flag in flags.split() if flag not in _ours())
+
+
+def _ours() -> list[str]:
+    return [f"--{name}={value}" for name, value in _CPU_FLAGS.items()]
 
 
 def mesh(seeds: int = 1) -> Mesh:

@@ -82,12 +82,15 @@ class Keeping:
       save: where due, given the states and where they stand. It may end the run by raising.
       start: where the states stand that the run begins with; its epoch is theirs.
       begin: told, as an epoch begins or goes on, of the states and where they stand.
+      ended: told, as an epoch has ended and before it is saved, of the states and of every seed's
+        progress; what it does is in no epoch's time.
     """
 
     due: Callable[[int, bool], bool]
     save: Callable[[Any, Position], Any]
     start: Position = Position()
     begin: Callable[[Any, Position], Any] | None = None
+    ended: Callable[[Any, list[Progress]], Any] | None = None
 
 
 def mean(seeds: Sequence[Progress]) -> Progress:
@@ -132,6 +135,8 @@ def run_epochs(
                 keeping.save(states, meter.position())
         start = Position(epoch + 1)
         history.append(meter.end())
+        if keeping and keeping.ended:
+            keeping.ended(states, history[-1])
         if keeping and keeping.due(steps, True):
             keeping.save(states, start)
         if not any(math.isfinite(now.loss) for now in history[-1]):

@@ -24,6 +24,9 @@ from rnnsent.model import SentimentClassifier
 from rnnsent.processes import own, spread
 from rnnsent.training import ORDER, TrainState, train_steps
 
+Ended = Callable[[list[TrainState], list[Progress]], Any]
+"""What is told of every seed's state and progress as an epoch ends."""
+
 
 def fit(
     model: SentimentClassifier,
@@ -99,15 +102,20 @@ def placed(
 def _of_each(keeping: Keeping, count: int) -> Keeping:
     """The same of stacked states: it is given every seed's by itself, as before its next step."""
 
-    def each(
-        given: Callable[[list[TrainState], Position], Any], stacked: Any, at: Position
-    ) -> None:
+    def states(stacked: Any, epoch: int) -> list[TrainState]:
         stacked = own(stacked)
-        stacked = stacked.replace(epoch=jnp.full_like(stacked.epoch, at.epoch))
-        given(unstack(stacked, count), at)
+        return unstack(stacked.replace(epoch=jnp.full_like(stacked.epoch, epoch)), count)
 
-    begin = keeping.begin and functools.partial(each, keeping.begin)
-    return dataclasses.replace(keeping, save=functools.partial(each, keeping.save), begin=begin)
+    def at(given: Callable[[list[TrainState], Position], Any]) -> Callable[[Any, Position], None]:
+        return lambda stacked, at: given(states(stacked, at.epoch), at)
+
+    def of(given: Ended) -> Callable[[Any, list[Progress]], None]:
+        return lambda stacked, now: given(states(stacked, now[0].epoch), now)
+
+    begin, ended = keeping.begin, keeping.ended
+    return dataclasses.replace(
+        keeping, save=at(keeping.save), begin=begin and at(begin), ended=ended and of(ended)
+    )
 
 
 @jax.jit

@@ -1,7 +1,9 @@
 """What models say of all test reviews, side by side: accuracy by kind of review, agreement."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -42,6 +44,29 @@ class Agreed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pairs: int
     share: float
     kappa: float | None
+
+
+class SeedTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """McNemar's exact test of two trainings of one seed on the same reviews.
+
+    Attributes:
+      seed: of both.
+      only_first: reviews that only the first gets right.
+      only_second: that only the second does.
+      p_value: two-sided.
+      corrected: the same, corrected for all tests of the record (Holm).
+    """
+
+    seed: int
+    only_first: int
+    only_second: int
+    p_value: float
+    corrected: float
+
+    @classmethod
+    def of(cls, seed: int, test: evaluation.McNemar, corrected: float) -> Self:
+        """A seed's test, and its p-value corrected."""
+        return cls(seed=seed, corrected=corrected, **dataclasses.asdict(test))
 
 
 def groups(logits: Logits, test: Split) -> dict[str, tuple[Group, ...]]:

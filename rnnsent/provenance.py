@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.metadata
+import os
 import pathlib
 import platform
 import shlex
@@ -25,16 +26,29 @@ _PACKAGES = (
 )
 
 
+_ENVIRONMENT = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
+_DEFAULTS = {
+    "jax_default_matmul_precision": None,
+    "jax_enable_x64": False,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_disable_jit": False,
+}
+"""Of JAX's settings that change a result, what they are unless someone sets them."""
+
+
 def of(reviews: Reviews) -> dict[str, Any]:
     """What a result on these reviews rests on, as JSON can hold it."""
     return {"data": reviews.provenance} | here()
 
 
 def here() -> dict[str, Any]:
-    """The same without data: versions, machine, revision, command and time."""
+    """The same without data: versions, machine, flags, revision, command and time."""
     return {
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         "device": device(),
+        "flags": flags(),
         "git": revision(),
         "command": command(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -51,6 +65,17 @@ def device() -> dict[str, Any]:
     devices = jax.local_devices()
     name = devices[0].device_kind if devices[0].platform != "cpu" else processor()
     return {"platform": devices[0].platform, "name": name, "devices": jax.device_count()}
+
+
+def flags() -> dict[str, str]:
+    """The settings of XLA and of JAX that numbers depend on, of which those that are set.
+
+    Of the platform and the number of devices :func:`device` tells.
+    """
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if os.environ.get(name)}
+    of_jax = {name: getattr(jax.config, name, default) for name, default in _DEFAULTS.items()}
+    changed = {name: str(v) for name, v in of_jax.items() if v != _DEFAULTS[name]}
+    return environment | changed
 
 
 def processor() -> str:

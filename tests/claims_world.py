@@ -78,7 +78,7 @@ AS_CLAIMED = {"same": 0.99, "kept": 0.99, "reach": 0.01, "flip": 0.5, "left": 0.
 CELL = dict(AS_MEASURED) | {"simple_rnn": 0.6, "simple_rnn-plain": 0.78}
 
 
-def record(found, comparable=True, lost=""):
+def record(found, comparable=True, lost="", advice=""):
     """The record of made-up trainings, with one review."""
     rows = {name: row(CONDITIONS[name].title, many) for name, many in found.items()}
     accuracies = {name: many[0].test_accuracy for name, many in found.items()}
@@ -93,6 +93,7 @@ def record(found, comparable=True, lost=""):
         comparable=comparable,
         seeds=tuple(f.seed for f in found["lstm"]),
         lost=lost,
+        advice=advice,
         rows=rows,
         tests={name: tuple(tests) for name, tests in paired(found).items()},
         groups={"padding": (Group(name="no padding", reviews=ROWS, accuracy=accuracies),)},
@@ -135,4 +136,5 @@ ORIGIN = {
     "git": None,
     "command": "claims",
     "started": "today",
+    "flags": {"XLA_FLAGS": "--xla_a=1"},
 }

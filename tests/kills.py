@@ -39,8 +39,9 @@ epochs = 2
 fits = 2
 batch_size = 64
 dropout = 0.1
+learning_rate = 0.05
 """
-OPTIONS = "--data toy --maxlen 12 --recipes tiny.toml --checkpoint-every 7 --run"
+OPTIONS = "--data toy --maxlen 12 --validation 0.3 --recipes tiny.toml --checkpoint-every 7 --run"
 TIMES = ("seconds", "epoch_seconds", "training_seconds", "reviews_per_second", "origin")
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
 KILLED = -signal.SIGKILL
@@ -61,7 +62,7 @@ def train(run: pathlib.Path) -> None:
     from rnnsent import data, provenance, recipes, runs
 
     recipe = recipes.find("tiny.toml")
-    toy = data.load("toy", data.Encoding(num_words=60, maxlen=12))
+    toy = data.load("toy", data.Encoding(num_words=60, maxlen=12), validation=0.3)
     with runs.open_folder(run.parent, run, "test", toy, provenance.of(toy)) as folder:
         runs.train(folder, recipe, [0, 1], toy, every=7)
 
@@ -163,6 +164,10 @@ def _writes(mode: str | None, flags: int) -> bool:
 
 def come_to(run: pathlib.Path) -> dict[str, Any]:
     """All that a finished run holds, without times."""
+    import numpy as np
+
+    from rnnsent.runs.reading import BEST, FINAL
+
     found: dict[str, Any] = {}
     if (run / "record.json").exists():
         found["record"] = _timeless(json.loads((run / "record.json").read_text()))
@@ -171,9 +176,14 @@ def come_to(run: pathlib.Path) -> dict[str, Any]:
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         found[f"{name}: metrics"] = [_timeless(json.loads(line)) for line in lines]
         found[f"{name}: result"] = _timeless(json.loads((folder / "result.json").read_text()))
-        found |= {f"{name}: {leaf}": held for leaf, held in _arrays(folder).items()}
+        for kept in (FINAL, BEST):
+            if (folder / kept).exists():
+                states = _state(folder, kept).items()
+                found |= {f"{name}: {kept} {leaf}": held for leaf, held in states}
+        with np.load(folder / "predictions.npz") as held:
+            found |= {f"{name}: {split}": held[split].tobytes() for split in held}
     paths = [path.relative_to(run) for path in sorted(run.rglob("*")) if path.is_file()]
-    found["files"] = [str(path) for path in paths if "checkpoint" not in path.parts]
+    found["files"] = [str(path) for path in paths if not {FINAL, BEST} & {*path.parts}]
     return found
 
 
@@ -183,8 +193,8 @@ def _timeless(held: Any) -> Any:
     return [_timeless(value) for value in held] if isinstance(held, list) else held
 
 
-def _arrays(folder: pathlib.Path) -> dict[str, bytes]:
-    """The state's arrays, and the predictions."""
+def _state(folder: pathlib.Path, kept: str) -> dict[str, bytes]:
+    """A state's arrays."""
     import jax
     import numpy as np
 
@@ -193,12 +203,10 @@ def _arrays(folder: pathlib.Path) -> dict[str, bytes]:
     one = runs.read(folder)
     model = one.recipe.classifier(one.config.vocab_size)
     optimizer = one.recipe.optimizer(one.config.rows)
-    state = checkpoints.restore(folder / "checkpoint", model, optimizer)
+    state = checkpoints.restore(folder / kept, model, optimizer)
     state = state.replace(key=jax.random.key_data(state.key))
     leaves = jax.tree_util.tree_leaves_with_path(state)
-    found = {jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in leaves}
-    with np.load(folder / "predictions.npz") as held:
-        return found | {name: held[name].tobytes() for name in held}
+    return {jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in leaves}
 
 
 def random_moments(lab: Lab, moments: int, seed: int) -> Iterator[str]:

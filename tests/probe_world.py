@@ -2,7 +2,8 @@
 
 import msgspec
 
-from rnnsent.probe.record import Length, Origin, Record, Row, Seed
+from rnnsent.probe.record import Length, Record, Row, Seed
+from rnnsent.runs.records import Origin
 
 ORIGIN = {
     "versions": {"jax": "0.0", "flax": "0.0"},
@@ -10,6 +11,7 @@ ORIGIN = {
     "git": None,
     "command": "probe.py",
     "started": "2026-01-01T00:00:00+00:00",
+    "flags": {"XLA_FLAGS": "--xla_a=1"},
 }
 
 
@@ -38,4 +40,6 @@ def row(title, *lengths, task="adding"):
 def record(*rows):
     """Of three seeds, up to 32 steps."""
     origin = msgspec.convert(ORIGIN, Origin)
-    return Record(origin, (0, 1, 2), (8,), 32, 100, 32, {one.title: one for one in rows})
+    sizes = {"features": (8,), "batch": 32, "steps": 100, "limit": 32}
+    rows = {one.title: one for one in rows}
+    return Record(origin=origin, seeds=(0, 1, 2), **sizes, rows=rows)

@@ -1,16 +1,13 @@
 import dataclasses
-import io
 import re
 import shlex
 import subprocess
 import sys
-import types
 
 import pytest
-from rich.console import Console
 from scripts import ROOT
 
-from rnnsent import config, console, runs
+from rnnsent import config
 from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED, Recipe
 
@@ -75,6 +72,7 @@ def test_a_quick_run_says_so_in_its_recipes():
         ("--seeds=-1", "0 or above"),
         ("--seeds 0 4294967296", "below 2,147,483,648"),
         ("--out /dev/null", "no folder"),
+        ("--checkpoint-every -1", "--checkpoint-every must be 0 or above"),
         ("--implementation fast", "fast"),
     ],
 )
@@ -117,43 +115,3 @@ def test_where_nobody_reads_on_a_script_ends_quietly(tmp_path):
     command = [sys.executable, "-m", "script", "--help"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout.startswith("usage: python -m script ")
-
-
-def at(epoch, step=1):
-    values = {"epoch": epoch, "step": step, "steps": 2, "epochs": 9, "loss": 0.5, "accuracy": 0.8}
-    return types.SimpleNamespace(**values, rows=10, seconds=1.0)
-
-
-def test_progress_is_of_the_whole(tmp_path, capsys):
-    """By work: an epoch of the LSTM is four of the SimpleRNN; what is there already is not in."""
-    small = {"features": (8,), "embedding_size": 8, "epochs": 2, "head": 4}
-    rnn, lstm = (Recipe(name=n, cell=c, **small) for n, c in (("r", "simple_rnn"), ("l", "lstm")))
-    assert lstm.work() == 4 * rnn.work() == 4 * 2 * (16 + 1) * 8
-    place = runs.seed_folder(tmp_path, "l", 1)
-    place.mkdir(parents=True)
-    (place / "result.json").write_text("")
-    with config.progress(tmp_path, [rnn, lstm], [0, 1]) as told:
-        told(rnn, [0], at(1))
-        told(rnn, [0], at(1, 2))
-        told(rnn, [1], at(1, 2))  # the other diverged
-        told(lstm, [0], at(2, 2))
-    first, *lines = capsys.readouterr().err.splitlines()
-    assert first == "To be trained: 3 of 4 trainings."
-    shares = [line.split("; ")[1].split(" done")[0] for line in lines]
-    assert shares == ["8%", "25%", "100%"]
-    assert lines[0].startswith("r, seed 0, epoch 1/2: loss 0.5000, accuracy 0.8000, 10 reviews/s")
-    with config.progress(tmp_path, [lstm], [1]) as told:
-        assert told is None
-    nothing = Recipe(name="n", cell="guests:ConstantCell", **small)
-    assert nothing.work() == 0
-    with config.progress(tmp_path, [nothing], [0]) as told:
-        told(nothing, [0], at(2, 2))
-    assert "100% done" in capsys.readouterr().err
-
-
-def test_a_bar_shows_names_to_the_letter():
-    screen = Console(force_terminal=True, width=100, file=io.StringIO())
-    with console.whole_progress(2.0, screen) as tell:
-        tell(1.0, "[/red] mine", False)
-    assert "[/red] mine" in screen.file.getvalue()
-    assert [console.duration(seconds) for seconds in (7, 99, 150)] == ["7 s", "99 s", "2 min"]

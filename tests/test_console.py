@@ -1,4 +1,7 @@
+import io
+
 import pytest
+from rich.console import Console
 
 from rnnsent import commandline, console
 from rnnsent.errors import UserError
@@ -24,3 +27,11 @@ def test_what_is_said_and_an_error_steer_nothing(capsys):
         raise UserError("a name \x1b[2J")
     err = capsys.readouterr().err
     assert err == "\ufffd]0;mine\ufffd\nerror: a name \ufffd[2J\n"
+
+
+def test_a_bar_shows_names_to_the_letter():
+    screen = Console(force_terminal=True, width=100, file=io.StringIO())
+    with console.whole_progress(2.0, screen) as tell:
+        tell(1.0, "[/red] mine", False)
+    assert "[/red] mine" in screen.file.getvalue()
+    assert [console.duration(seconds) for seconds in (7, 99, 150)] == ["7 s", "99 s", "2 min"]

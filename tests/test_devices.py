@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from rnnsent import devices
+
 SHOW = """
 import json, os
 from rnnsent import devices
@@ -29,6 +31,12 @@ def test_each_core_gets_a_device():
     count, flags = show("devices.configure()")
     assert count == len(os.sched_getaffinity(0))
     assert "--xla_cpu_multi_thread_eigen=false" in flags
+    assert devices.users(flags) == ""
+
+
+def test_what_a_user_set_is_told_from_what_was_added():
+    _, flags = show("devices.configure()", XLA_FLAGS="--xla_cpu_enable_fast_math=true")
+    assert len(flags.split()) == 3 and devices.users(flags) == "--xla_cpu_enable_fast_math=true"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ RANK = {
             ("data", "cells", "optimizers"),
             ("kernels", "evaluation", "comparison", "epochs"),
             ("recurrence", "baseline", "provenance"),
-            ("layers", "pooling"),
+            ("steps", "pooling"),
+            ("layers",),
             ("deep",),
             ("model",),
             ("parameters",),
@@ -32,12 +33,14 @@ RANK = {
             ("runs",),
             ("claims", "compare", "benchmark", "probe", "sweep", "conversion"),
             ("report", "changes"),
-            ("config",),
+            ("config", "session"),
             ("command",),
         )
     )
     for name in names
 }
+LINES = 300
+"""That a module has at most: what has more is two things."""
 FENCED = {
     "tensorflow_datasets": ("data",),
     "matplotlib": ("report",),
@@ -84,6 +87,11 @@ def test_modules_import_only_what_stands_before_them(path):
         if parts[0] in FENCED:
             assert unit(path) in FENCED[parts[0]], f"{path.name} imports {name}"
         assert parts[0] != "experiments"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_module_is_long(path):
+    assert len(path.read_text().splitlines()) <= LINES
 
 
 def test_the_readme_has_every_module_in_this_order():

@@ -10,8 +10,9 @@ from kernels.parity import B, E, H, T, assert_close, assert_same, normal
 from reference import mask_of
 
 from rnnsent.cells import CELLS, Cell, GRUCell, LSTMCell, SimpleRNNCell
-from rnnsent.layers import Layer, Recurrent, dropout_mask, stack
+from rnnsent.layers import Recurrent
 from rnnsent.recurrence import IMPLEMENTATIONS, scan
+from rnnsent.steps import Layer, dropout_mask, stack
 
 EVERY = (*CELLS.values(), *GUESTS)
 STEPWISE = [name for name, way in IMPLEMENTATIONS.items() if way.stacks]

@@ -130,7 +130,7 @@ def test_places_that_are_none_are_refused(place, said):
 
 SCRIPT = (
     "-m experiments.compare --data toy --recipes notebook-simple-rnn --fits 1 --epochs 600 "
-    "--maxlen 16 --features 4 --embedding-size 4 --head 4 --processes 2"
+    "--maxlen 16 --features 4 --embedding-size 4 --head 4 --validation 0.2 --processes 2"
 )
 
 
@@ -157,5 +157,6 @@ def test_a_process_that_dies_ends_the_others_and_the_run_goes_on(tmp_path):
     (_, told), (out, _) = said(again)
     assert [one.returncode for one in again] == [0, 0]
     assert "goes on in epoch" in told and (folder / "result.json").exists()
+    assert (folder / "best").exists()  # every process knows which it is, and the first keeps it
     assert "accuracy" not in out  # the first one alone reports
     assert len(list(tmp_path.glob("runs/*"))) == 1

@@ -21,6 +21,19 @@ def test_provenance_says_what_a_result_rests_on(toy):
     assert found["command"] and found["started"]
 
 
+def test_what_is_set_of_what_changes_numbers_is_said(toy, monkeypatch):
+    for name in ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE"):
+        monkeypatch.delenv(name, raising=False)
+    assert provenance.flags() == {}, "of a JAX as it is installed"
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    with jax.default_matmul_precision("highest"):
+        found = provenance.of(toy)["flags"]
+    assert found == {
+        "XLA_FLAGS": "--xla_cpu_enable_fast_math=true",
+        "jax_default_matmul_precision": "highest",
+    }
+
+
 def test_a_package_inside_a_strangers_repository_has_no_revision(monkeypatch):
     monkeypatch.setattr(provenance, "__file__", jax.__file__)
     assert provenance.revision() is None

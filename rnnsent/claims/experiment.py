@@ -66,7 +66,6 @@ def look(
     Returns:
       None where with every seed a condition diverged, so that nothing can be compared.
     """
-    lost = runs.diverged_text(one for many in trained.values() for one in many)
     kept, left = finite(trained, seeds)
     if not kept:
         return None
@@ -74,7 +73,10 @@ def look(
         name: [_finished(plan[name], one, reviews, implementation) for one in many.values()]
         for name, many in left.items()
     }
-    return record(plan, kept, finished, reviews, origin, lost, implementation)
+    every = [one for many in trained.values() for one in many]
+    lost = runs.diverged_text(every)
+    advice = runs.advice(every) if lost else ""
+    return record(plan, kept, finished, reviews, origin, lost, advice, implementation)
 
 
 def finite(
@@ -134,6 +136,7 @@ def record(
     reviews: Reviews,
     origin: Provenance,
     lost: str = "",
+    advice: str = "",
     implementation: str = "auto",
 ) -> Record:
     """All of it as data; the checkpoints of two trainings are read for the twenty reviews."""
@@ -154,6 +157,7 @@ def record(
         comparable=comparable,
         seeds=seeds,
         lost=lost,
+        advice=advice,
         rows=rows,
         tests=tests,
         groups=predictions.groups(logits, reviews.test),

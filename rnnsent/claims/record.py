@@ -56,6 +56,7 @@ class Record(records.Record, frozen=True, kw_only=True):
         condition is changed.
       seeds: with which all conditions were trained and none diverged.
       lost: trainings that diverged, in words; empty where none did.
+      advice: what to try against that; empty where none did.
       rows: by name; see :data:`rnnsent.claims.conditions.CONDITIONS`.
       tests: by condition of ``leads.BEATEN``, per seed: it and the LSTM on the same reviews.
       groups: of the test reviews, by what they are grouped by; accuracies by a row's name.
@@ -78,6 +79,7 @@ class Record(records.Record, frozen=True, kw_only=True):
     claims: tuple[Claim, ...]
     chosen: tuple[str, ...]
     reviews: Annotated[tuple[Review, ...], Meta(min_length=1)]
+    advice: str = ""
 
     def __post_init__(self) -> None:
         named = [name for one in self.agreements for name in (one.first, one.second)]

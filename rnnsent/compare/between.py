@@ -1,6 +1,5 @@
 """Recipes tested against one another on the same test reviews."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from rnnsent import evaluation
 from rnnsent.compare import record
 from rnnsent.compare.subjects import Subject, sound
 from rnnsent.comparison import holm
+from rnnsent.predictions import SeedTest
 
 
 def pairs(subjects: Sequence[Subject], label_N: np.ndarray) -> tuple[record.Pair, ...]:
@@ -19,10 +19,7 @@ def pairs(subjects: Sequence[Subject], label_N: np.ndarray) -> tuple[record.Pair
     return tuple(
         record.Pair(
             **fields,
-            tests=tuple(
-                record.Test(seed=seed, corrected=next(corrected), **dataclasses.asdict(test))
-                for seed, test in tests.items()
-            ),
+            tests=tuple(SeedTest.of(seed, test, next(corrected)) for seed, test in tests.items()),
         )
         for fields, tests in tested
     )

@@ -12,7 +12,7 @@ import msgspec
 from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
-from rnnsent.runs import records
+from rnnsent.runs import divergences
 from rnnsent.runs.records import Part
 
 
@@ -160,7 +160,7 @@ class Entrant(Part, frozen=True, kw_only=True):
 def diverged(entrants: Sequence[Entrant]) -> list[str]:
     """Which trainings diverged, and where, each as a line of text."""
     return [
-        records.diverged(entrant.title, training.seed, training.diverged, training.divergence)
+        divergences.said(entrant.title, training.seed, training.diverged, training.divergence)
         for entrant in entrants
         for training in entrant.trainings
         if training.diverged is not None
@@ -175,4 +175,4 @@ def advice(entrants: Sequence[Entrant]) -> str:
         for training in entrant.trainings
         if training.diverged is not None
     ]
-    return records.advice(lost)
+    return divergences.advice(lost)

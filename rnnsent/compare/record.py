@@ -5,30 +5,10 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from rnnsent.compare.entrants import Entrant
-from rnnsent.predictions import Agreed, Group
+from rnnsent.predictions import Agreed, Group, SeedTest
 from rnnsent.readings import Review
 from rnnsent.runs import records
 from rnnsent.runs.records import Part, Source
-
-
-class Test(Part, frozen=True, kw_only=True):
-    """McNemar's exact test of two trainings of one seed on the test reviews.
-
-    Attributes:
-      seed: of both.
-      only_first: reviews that only the first gets right.
-      only_second: that only the second does.
-      p_value: two-sided.
-      corrected: the same, corrected for all tests of the record (Holm).
-    """
-
-    __test__ = False  # pytest takes classes of this name for its own
-
-    seed: int
-    only_first: int
-    only_second: int
-    p_value: float
-    corrected: float
 
 
 class Pair(Part, frozen=True, kw_only=True):
@@ -44,7 +24,7 @@ class Pair(Part, frozen=True, kw_only=True):
     first: str
     second: str
     difference: float
-    tests: tuple[Test, ...]
+    tests: tuple[SeedTest, ...]
 
     def significant(self, level: float = 0.05) -> int:
         """Tests whose corrected p-value is below a level."""

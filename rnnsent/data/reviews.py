@@ -60,6 +60,12 @@ class Reviews:
     provenance: dict[str, Any]
 
     @property
+    def validation(self) -> Split | None:
+        """``test`` where that is held out of the training reviews, so that it may be looked at
+        as often as one likes."""
+        return self.test if self.provenance.get("validation") else None
+
+    @property
     def comparable(self) -> bool:
         """Whether accuracies on ``test`` are IMDB test accuracies, as others publish them."""
         return comparable(self.provenance)
@@ -68,7 +74,7 @@ class Reviews:
         """The first rows of each split only; the provenance says so."""
         if len(self.train) <= train and len(self.test) <= test:
             return self
-        measured = "validation" if self.provenance.get("validation") else "test"
+        measured = "validation" if self.validation else "test"
         kept = self.train[:train], self.test[:test]
         title = f"first {train:,} training and {test:,} {measured} rows only"
         source = self.provenance["source"]

@@ -11,18 +11,17 @@ mode alone (``jax.jvp``, ``jax.jacfwd``) is not defined here; ``kernels.plain`` 
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from rnnsent.arrays import Array, Carry, Params, Step
-from rnnsent.kernels import packing, plain
+from rnnsent.kernels import packing, pullbacks
 from rnnsent.kernels.cotangents import floats, restored, zero
 
 Tree = Any
-Keep = Callable[[Carry, Tree, Tree], Tree]
 
 
 def scan(
@@ -64,7 +63,7 @@ def scan(
 
 def scratch(step: Step, params: Params, carry: Carry, x_BT: Tree) -> Tree:
     """Memory for one reverse-mode :func:`scan` of these arguments, or of others of their shapes."""
-    return _zeros(step, _kept, params, carry, packing.time_first(x_BT))
+    return _zeros(step, pullbacks.expensive, params, carry, packing.time_first(x_BT))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -83,7 +82,7 @@ def _scan(
     """
     if not sequences:
         return _final(step, params, carry, x_TB, length_B), None
-    carries, _ = _forward(step, _nothing, params, carry, x_TB, length_B, None)
+    carries, _ = _forward(step, pullbacks.nothing, params, carry, x_TB, length_B, None)
     return _get(carries, length_B.max(initial=0)), carries[0][1:]
 
 
@@ -99,7 +98,7 @@ def _final(step: Step, params: Params, carry: Carry, x_TB: Tree, length_B: Array
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _forward(
     step: Step,
-    keep: Keep,
+    keep: pullbacks.Keep,
     params: Params,
     carry: Carry,
     x_TB: Tree,
@@ -111,7 +110,7 @@ def _forward(
 
     def body(t, state):
         carry, carries, kept = state
-        new, kept_t = _advance(step, keep, params, carry, _get(x_TB, t))
+        new, kept_t = pullbacks.advance(step, keep, params, carry, _get(x_TB, t))
         carry = packing.where(t < length_B, new, carry)
         return carry, _put(carries, t + 1, carry), _put(kept, t, kept_t)
 
@@ -122,7 +121,9 @@ def _forward(
 
 
 @_forward.defjvp
-def _forward_jvp(step: Step, keep: Keep, primals: tuple, tangents: tuple) -> tuple[Tree, Tree]:
+def _forward_jvp(
+    step: Step, keep: pullbacks.Keep, primals: tuple, tangents: tuple
+) -> tuple[Tree, Tree]:
     """Differentiates the carries by ``lax.scan``'s rules; nothing differentiates what was kept."""
     arguments, length_B = primals[:-2], primals[-2]
     carries, kept = _forward(step, keep, *primals)
@@ -135,14 +136,11 @@ def _forward_jvp(step: Step, keep: Keep, primals: tuple, tangents: tuple) -> tup
     return (carries, kept), (dcarries, jax.tree.map(zero, kept))
 
 
-def _advance(step: Step, keep: Keep, params: Params, carry: Carry, x_B: Tree) -> tuple[Carry, Tree]:
-    new, pull = _linearised(step, params, carry, x_B)
-    return new, keep(new, pull, (params, carry, x_B))
-
-
-def _zeros(step: Step, keep: Keep, params: Params, carry: Carry, x_TB: Tree) -> tuple[Carry, Tree]:
+def _zeros(
+    step: Step, keep: pullbacks.Keep, params: Params, carry: Carry, x_TB: Tree
+) -> tuple[Carry, Tree]:
     x_B = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), x_TB)
-    _, kept = jax.eval_shape(functools.partial(_advance, step, keep), params, carry, x_B)
+    _, kept = jax.eval_shape(functools.partial(pullbacks.advance, step, keep), params, carry, x_B)
     steps = jax.tree.leaves(x_TB)[0].shape[0]
 
     def over_time(steps, tree):
@@ -159,48 +157,6 @@ def _put(tree_T: Tree, t: Array | int, new: Tree) -> Tree:
     return jax.tree.map(lambda a, new: a.at[t].set(new), tree_T, new)
 
 
-def _linearised(step: Step, params: Params, carry: Carry, x_B: Tree) -> tuple[Carry, Tree]:
-    """The next carry, and the pullback with only expensive results among its leaves."""
-    # The loop keeps the compiler from merging the two computations.
-    lean = jax.checkpoint(step, policy=plain.keep_expensive, prevent_cse=False)
-    return jax.vjp(lean, params, carry, x_B)
-
-
-def _find(a: Array, others: Sequence[Array]) -> int | None:
-    return next((i for i, other in enumerate(others) if a is other), None)
-
-
-def _nothing(new: Carry, pull: Tree, inputs: Tree) -> list:
-    """Keeps nothing beside the carries."""
-    del new, pull, inputs
-    return []
-
-
-def _kept(new: Carry, pull: Tree, inputs: Tree) -> list[Array]:
-    """The leaves of a pullback that are neither inputs nor outputs: those are at hand later."""
-    known = jax.tree.leaves((inputs, new))
-    return [a for a in jax.tree.leaves(pull) if _find(a, known) is None]
-
-
-def _filled(new: Carry, pull: Tree, inputs: Tree, after: Carry, kept_t: Sequence[Array]) -> Tree:
-    """A pullback made again from its step's inputs, with results of the forward pass put in.
-
-    The compiler then drops what would have computed them. ``after`` stands for the new carry; in
-    masked rows it is the old one, where the cotangents are zero.
-    """
-    leaves, treedef = jax.tree.flatten(pull)
-    known, made, later = (jax.tree.leaves(tree) for tree in (inputs, new, after))
-    rest = iter(kept_t)
-    filled = []
-    for leaf in leaves:
-        place = _find(leaf, made)
-        if _find(leaf, known) is not None:
-            filled.append(leaf)
-        else:
-            filled.append(next(rest) if place is None else later[place])
-    return jax.tree.unflatten(treedef, filled)
-
-
 def _scan_forward(
     step: Step,
     sequences: bool,
@@ -212,9 +168,12 @@ def _scan_forward(
 ) -> tuple[tuple[Carry, Array | None], Tree]:
     if scratch is not None:
         _check_scratch(
-            scratch, jax.eval_shape(functools.partial(_zeros, step, _kept), params, carry, x_TB)
+            scratch,
+            jax.eval_shape(
+                functools.partial(_zeros, step, pullbacks.expensive), params, carry, x_TB
+            ),
         )
-    carries, kept = _forward(step, _kept, params, carry, x_TB, length_B, scratch)
+    carries, kept = _forward(step, pullbacks.expensive, params, carry, x_TB, length_B, scratch)
     out = _get(carries, length_B.max(initial=0)), carries[0][1:] if sequences else None
     unused = None if scratch is None else ()
     return out, (unused, (params, x_TB, length_B, carries, kept))
@@ -261,8 +220,8 @@ def _gradients(
         if dy_TBH is not None:
             dcarry = [dcarry[0] + dy_TBH[t], *dcarry[1:]]
         inputs = (params, _get(carries, t), _get(x_TB, t))
-        new, pull = _linearised(step, *inputs)
-        pull = _filled(new, pull, inputs, _get(carries, t + 1), _get(kept, t))
+        new, pull = pullbacks.linearised(step, *inputs)
+        pull = pullbacks.filled(new, pull, inputs, _get(carries, t + 1), _get(kept, t))
         none = jax.tree.map(jnp.zeros_like, dcarry)
         dnew = packing.where(t < length_B, dcarry, none)
         dparams_t, dbefore, dx_B = map(floats, pull(restored(carry, dnew)))

@@ -3,10 +3,13 @@
 import pathlib
 from collections.abc import Sequence
 
-from rnnsent import console
+import msgspec
+
+from rnnsent import console, provenance
 from rnnsent.probe.entrants import Entrant, Settings
 from rnnsent.probe.measure import Probe, Work
-from rnnsent.probe.record import Record, origin
+from rnnsent.probe.record import Record
+from rnnsent.runs.records import Origin
 
 
 def run(
@@ -35,7 +38,7 @@ def run(
         probe = Probe(folder, settings, seeds, limit, work)
         rows = {entrant.name: probe.row(entrant, tasks) for entrant in chosen}
     return Record(
-        origin=origin(),
+        origin=msgspec.convert(provenance.here(), Origin),
         seeds=tuple(seeds),
         features=settings.features,
         batch=settings.batch,

@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 import statistics
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -13,20 +13,7 @@ from rnnsent import locks, provenance, runs
 from rnnsent.errors import UserError
 from rnnsent.probe.tasks import TASKS
 from rnnsent.runs import records
-from rnnsent.runs.records import Device, RunConfig
-
-NAME = "record.json"
-"""The record's file in a run folder."""
-
-
-class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a probe rests on; see :func:`rnnsent.provenance.here`."""
-
-    versions: dict[str, str | None]
-    device: Device
-    git: str | None
-    command: str
-    started: str
+from rnnsent.runs.records import Origin, RunConfig
 
 
 class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,7 +113,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tasks: dict[str, Annotated[tuple[Length, ...], Meta(min_length=1)]]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(records.Whole, frozen=True, kw_only=True):
     """One probe.
 
     Attributes:
@@ -139,6 +126,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       rows: by name.
     """
 
+    FILE: ClassVar[str] = "record.json"
+
     origin: Origin
     seeds: tuple[int, ...]
     features: tuple[int, ...]
@@ -146,7 +135,6 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: int
     limit: int
     rows: dict[str, Row]
-    format: int = records.FORMAT
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.tasks() if name not in TASKS]:
@@ -198,11 +186,6 @@ def open_folder(out: pathlib.Path, run: pathlib.Path | None) -> Iterator[pathlib
         ) from error
 
 
-def origin() -> Origin:
-    """What the present command's results rest on."""
-    return msgspec.convert(provenance.here(), Origin)
-
-
 def place(run: pathlib.Path, folder: str, task: str, length: int) -> pathlib.Path:
     """Where a run folder keeps one length of a recipe's folder."""
     return run / folder / f"{task}-{length}.json"
@@ -223,20 +206,3 @@ def kept(path: pathlib.Path, digest: str, seeds: Sequence[int]) -> Length | None
             "options it was made with, or leave out --run to start anew."
         )
     return held
-
-
-def write(run: pathlib.Path, record: Record) -> None:
-    """Into a run folder, all of it or nothing."""
-    runs.write_json(run / NAME, record)
-
-
-def read(run: pathlib.Path) -> Record:
-    """The record of a run folder.
-
-    Raises:
-      UserError: if there is none, or it cannot be read.
-    """
-    path = run / NAME
-    if not path.is_file():
-        raise UserError(f"{run} holds no probe. Give the folder of a finished one.")
-    return runs.read_json(path, Record)

@@ -10,6 +10,7 @@ from rnnsent.benchmark.measure import TASKS, Task
 from rnnsent.benchmark.record import Counts, Measured, Record, Result
 from rnnsent.report import growth, peers
 from rnnsent.report.markdown import escape
+from rnnsent.report.setting import flags
 from rnnsent.report.timing import absent, median, table, title_of
 
 
@@ -43,7 +44,7 @@ def _heading(record: Record) -> str:
     lines = [
         f"machine: {origin.device.name}",
         f"versions: {', '.join(f'{name} {number}' for name, number in versions.items() if number)}",
-        f"revision: {origin.git or 'unknown'}, started {origin.started}",
+        f"revision: {origin.git or 'unknown'}, started {origin.started}.{flags(origin)}",
         f"command: {origin.command}",
         f"reviews: {origin.source.title}, {padded}",
         f"samples: {samples}, the subjects in turns",

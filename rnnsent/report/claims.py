@@ -80,6 +80,7 @@ def _trained(record: Record) -> Iterator[Block]:
         record.lost,
         "; with a condition its seed is left out everywhere, for what is trained in several ways "
         "is compared seed by seed",
+        record.advice,
     )
 
 
@@ -191,8 +192,9 @@ def _insides(record: Record) -> list[Block]:
     return [
         Heading(2, "What the measurements look like"),
         Paragraph(
-            f"The changed reviews are the first {measure.CHANGED:,} test reviews at most, the "
-            f"curves the first {measure.READ:,}, the gradients the first {memory.REVIEWS:,}."
+            f"The changed reviews are the first {measure.CHANGED:,} at most of the "
+            f"{record.origin.source.measured}, the curves the first {measure.READ:,}, the "
+            f"gradients the first {memory.REVIEWS:,}."
         ),
         images.figure("last"),
         images.figure("replaced"),
@@ -210,5 +212,5 @@ def _insides(record: Record) -> list[Block]:
 def _reviews(record: Record) -> Iterator[Block]:
     titles = {name: row.title for name, row in record.rows.items()}
     calibration = {row.title: row.calibration for row in record.rows.values()}
-    yield Heading(2, f"All test reviews: {record.test_title}")
+    yield Heading(2, f"All {record.origin.source.measured}: {record.test_title}")
     yield from reviews.every(titles, calibration, record.groups, record.agreements)

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterator
 
 from rnnsent import notebook
-from rnnsent.compare.entrants import Entrant, diverged
+from rnnsent.compare.entrants import Entrant, advice, diverged
 from rnnsent.compare.record import Record
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.evaluation import Calibration
@@ -108,7 +108,7 @@ def _accuracy_row(entrant: Entrant) -> list[Text]:
 
 def _reading(record: Record) -> Iterator[Block]:
     """How to take the first table, and what is missing from it."""
-    yield from left_out("; ".join(diverged(record.entrants)))
+    yield from left_out("; ".join(diverged(record.entrants)), advice=advice(record.entrants))
     yield from doubts.of(record)
     seeds = max(len(entrant.finished) for entrant in record.finished)
     spread = "± is the sample standard deviation over seeds. "
@@ -121,7 +121,8 @@ def _reading(record: Record) -> Iterator[Block]:
 
 
 def _accuracy(record: Record) -> Iterator[Block]:
-    head = ("recipe", "training reviews", "test reviews", "lowest to highest", "95% over reviews")
+    reviews = "training reviews", record.data.measured
+    head = ("recipe", *reviews, "lowest to highest", "95% over reviews")
     rows = [
         (
             e.title,
@@ -197,9 +198,9 @@ def _paired(record: Record) -> Iterator[Block]:
     tests = sum(len(pair.tests) for pair in record.pairs)
     yield Heading(2, "The same reviews, two recipes")
     yield Paragraph(
-        "McNemar's exact test counts the test reviews that only one of two trainings gets right. "
-        f"Its p is corrected for {counted(tests, 'test')} (Holm); below {SIGNIFICANCE} the "
-        "difference is more than chance would make of these reviews."
+        f"McNemar's exact test counts the {record.data.measured} that only one of two trainings "
+        f"gets right. Its p is corrected for {counted(tests, 'test')} (Holm); below {SIGNIFICANCE} "
+        "the difference is more than chance would make of these reviews."
     )
     rows = [
         (
@@ -218,9 +219,9 @@ def _paired(record: Record) -> Iterator[Block]:
 
 
 def _reviews(record: Record) -> Iterator[Block]:
-    """All test reviews."""
+    """All that are measured on."""
     titles = {entrant.name: entrant.title for entrant in record.finished}
-    yield Heading(2, f"All test reviews: {record.data.test_title}")
+    yield Heading(2, f"All {record.data.measured}: {record.data.test_title}")
     yield from reviews.every(titles, _calibration(record), record.groups, record.agreements)
 
 

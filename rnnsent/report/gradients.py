@@ -20,7 +20,7 @@ def look(record: Record) -> Iterator[Block]:
     yield Heading(2, "How far back the models look")
     yield Paragraph(
         "The norm of the gradient of the logit with respect to what was read or kept, by words "
-        f"before the end: over the first {memory.REVIEWS} test reviews, mean over seeds."
+        f"before the end: over the first {memory.REVIEWS} {record.data.measured}, mean over seeds."
     )
     yield images.gradients(curves(record))
     yield images.figure("memory")

@@ -21,6 +21,7 @@ from rnnsent.report.blocks import (
     Text,
 )
 from rnnsent.report.numbers import counted, duration, percent
+from rnnsent.report.setting import flags
 
 TITLE = "What a cell remembers"
 
@@ -75,7 +76,7 @@ def _setting(record: Record) -> Iterator[Block]:
     yield Paragraph(
         f"Device: {machine.name} ({machine.platform}, {machine.devices} JAX device(s)). "
         f"JAX {made.versions.get('jax')}, Flax {made.versions.get('flax')}. "
-        f"Revision {made.git or 'unknown'}. Started {made.started}. "
+        f"Revision {made.git or 'unknown'}. Started {made.started}.{flags(made)} "
         f"Trainings took {duration(sum(one.seconds for one in _lengths(record)))} in all."
     )
     if lost := record.lost():

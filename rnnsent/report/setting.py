@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from rnnsent import devices
 from rnnsent.report.blocks import Block, Code, Note, Paragraph, Strong
 from rnnsent.report.numbers import counted
-from rnnsent.runs.records import Provenance
+from rnnsent.runs.records import Origin, Provenance
 
 BY_THE_NOTEBOOKS_RULE = (
     "Chosen by the notebook's rule, ",
@@ -27,13 +28,21 @@ def setting(origin: Provenance) -> Iterator[Block]:
     versions = ", ".join(f"{name} {v}" for name, v in origin.versions.items() if v)
     yield Note(
         f"{device.name} ({device.platform}, {counted(device.devices, 'JAX device')}). "
-        f"{versions}. Revision {origin.git or 'unknown'}. Started {origin.started}."
+        f"{versions}. Revision {origin.git or 'unknown'}. Started {origin.started}.{flags(origin)}"
     )
     if origin.parts:
         yield Paragraph([Strong("Trained in parts:"), f" {'; '.join(origin.parts)}."])
 
 
-def left_out(lost: str, why: str = "") -> Iterator[Block]:
-    """Names the trainings that diverged; nothing where none did."""
+def flags(origin: Origin) -> str:
+    """A sentence on the settings of XLA and JAX that a user made; empty where none was."""
+    made = {name: devices.users(value) for name, value in (origin.flags or {}).items()}
+    said = ", ".join(f"{name} {value}" for name, value in made.items() if value)
+    return f" Set: {said}." if said else ""
+
+
+def left_out(lost: str, why: str = "", advice: str = "") -> Iterator[Block]:
+    """Names the trainings that diverged, and what to try; nothing where none did."""
     if lost:
-        yield Paragraph([Strong("Left out of all that follows:"), f" {lost}{why}."])
+        text = f" {lost}{why}. {advice}".rstrip()
+        yield Paragraph([Strong("Left out of all that follows:"), text])

@@ -122,14 +122,12 @@ def _ranking(record: Record) -> str:
     """What came out, of whatever was trained."""
     ranked = sorted(record.finished, key=lambda e: -_accuracy(e).mean)
     best, last = ranked[0], ranked[-1]
-    seeds = counted(len(best.finished), "seed")
+    seeds, reviews = counted(len(best.finished), "seed"), record.data.measured
     if len(ranked) == 1:
-        return (
-            f"{best.title} classifies {short(_accuracy(best))} of the test reviews right ({seeds})."
-        )
+        return f"{best.title} classifies {short(_accuracy(best))} of the {reviews} right ({seeds})."
     most, fewest = ("most", "the fewest, ") if len(ranked) > 2 else ("more", "")
     return (
-        f"Of {len(ranked)} recipes, {best.title} classifies {most} of the test reviews right, "
+        f"Of {len(ranked)} recipes, {best.title} classifies {most} of the {reviews} right, "
         f"{short(_accuracy(best))} ({seeds}); {last.title} {fewest}{short(_accuracy(last))}"
         f"{_tested(record, best, last)}."
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnsent.comparison import SIGNIFICANCE
 from rnnsent.report import figures, images, page
-from rnnsent.report.blocks import Block, Heading, Note, Paragraph, Strong, Table, Text
+from rnnsent.report.blocks import Block, Heading, Items, Note, Paragraph, Strong, Table, Text
 from rnnsent.report.numbers import counted, duration, listed, percent, short
 from rnnsent.report.setting import setting
 from rnnsent.sweep.final import Final
@@ -140,12 +140,20 @@ def _lost(record: Record) -> Iterator[Block]:
     rows = [
         (
             _named(member),
-            ", ".join(f"{one.seed} in epoch {one.diverged}" for one in member.lost),
+            ", ".join(f"{one.seed} in {one.when}" for one in member.lost),
             "–" if member.accuracy is None else short(member.accuracy),
         )
         for member in lost
     ]
     yield Table(("member", "seeds that diverged", "accuracy of the others"), rows)
+    traced = [(m, one, one.divergence) for m in lost for one in m.lost if one.divergence]
+    if said := [
+        f"{_named(member)}, seed {one.seed}: {found.why}"
+        for member, one, found in traced
+        if found.first_nan
+    ]:
+        yield Items(said)
+    yield Paragraph(record.advice())
 
 
 def _final(final: Final | None) -> Iterator[Block]:

@@ -1,10 +1,12 @@
 """Blocks on the terminal."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box, measure
 from rich import table as rich_tables
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text as RichText
@@ -25,6 +27,34 @@ def show(report: Sequence[Block], console: Console | None = None) -> None:
         _SHOW[type(block)](console, block)
 
 
+_INDENT = 2
+"""At most, of what does not stand in a table."""
+
+_JOINT = re.compile(r"(?=\+[A-Za-z])|(?<=[A-Za-z]-)(?=[A-Za-z])")
+"""Where a name may go on in the next line: before what is set in a recipe, after a hyphen; never in
+a number such as 1e-05."""
+
+
+def _lines(console: Console, text: Text, style: str = "") -> RichText:
+    """A text outside of tables: a name wider than the terminal goes on at one of its joints."""
+    whole = _text(text, style)
+    ends = _ends(whole.plain, console.width - _INDENT)
+    return RichText("\n", overflow="fold").join(whole.divide(ends))
+
+
+def _ends(text: str, width: int) -> list[int]:
+    """Where the lines of words end that are wider than a line."""
+    ends = []
+    for word in re.finditer(r"\S+", text):
+        start = last = word.start()
+        for end in (*(joint.start() for joint in _JOINT.finditer(text, *word.span())), word.end()):
+            if cell_len(text[start:end]) > width and last > start:
+                ends.append(last)
+                start = last
+            last = end
+    return ends
+
+
 def _text(text: Text, style: str = "") -> RichText:
     out = RichText(style=style, overflow="fold")
     for part in blocks.spans(text):
@@ -36,51 +66,59 @@ def _text(text: Text, style: str = "") -> RichText:
 def _heading(console: Console, block: blocks.Heading) -> None:
     style = "bold underline" if block.level == 1 else "bold" if block.level == 2 else "italic"
     console.print()
-    console.print(_text(block.text, style))
+    console.print(_lines(console, block.text, style))
 
 
 def _paragraph(console: Console, block: blocks.Paragraph) -> None:
     console.print()
-    console.print(_text(block.text))
+    console.print(_lines(console, block.text))
 
 
 def _note(console: Console, block: blocks.Note) -> None:
     console.print()
-    console.print(_text(block.text, "dim"))
+    console.print(_lines(console, block.text, "dim"))
 
 
 def _items(console: Console, block: blocks.Items) -> None:
     console.print()
     for number, item in enumerate(block.items, start=1):
         mark = f"{number}. " if block.numbered else "- "
-        console.print(Padding(_text([mark, *blocks.spans(item)]), (0, 0, 0, 1), expand=False))
+        line = _lines(console, [mark, *blocks.spans(item)])
+        console.print(Padding(line, (0, 0, 0, 1), expand=False))
 
 
 def _table(console: Console, block: blocks.Table) -> None:
     console.print()
     made = rich_tables.Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for head, side in zip(block.header, block.sides, strict=True):
-        made.add_column(_text(head), justify="right" if side == "r" else "left", overflow="fold")
-    for row in block.rows:
-        made.add_row(*map(_text, row))
-    needed = measure.Measurement.get(console, console.options.update(width=1000), made).minimum
-    if needed <= console.width:
+    rows = [[*map(_text, row)] for row in block.rows]
+    for head, side, *cells in zip(map(_text, block.header), block.sides, *rows, strict=True):
+        whole = all(_narrowest(console, cell) == cell_len(cell.plain) for cell in (head, *cells))
+        justify = "right" if side == "r" else "left"
+        made.add_column(head, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+    for row in rows:
+        made.add_row(*row)
+    if _narrowest(console, made) <= console.width:
         console.print(made)
     else:
         _row_below_row(console, block)
 
 
+def _narrowest(console: Console, what: Any) -> int:
+    """The width it takes where no word of it is broken."""
+    return measure.Measurement.get(console, console.options.update(width=1000), what).minimum
+
+
 def _row_below_row(console: Console, block: blocks.Table) -> None:
     for first, *others in block.rows:
-        console.print(_text(first, "bold"))
+        console.print(_lines(console, first, "bold"))
         for head, cell in zip(block.header[1:], others, strict=True):
-            line = _text([*blocks.spans(head), ": ", *blocks.spans(cell)])
-            console.print(Padding(line, (0, 0, 0, 2), expand=False))
+            line = _lines(console, [*blocks.spans(head), ": ", *blocks.spans(cell)])
+            console.print(Padding(line, (0, 0, 0, _INDENT), expand=False))
 
 
 def _figure(console: Console, block: blocks.Figure) -> None:
     console.print()
-    console.print(_text(f"Figure {block.path}: {block.caption}", "dim"))
+    console.print(_lines(console, f"Figure {block.path}: {block.caption}", "dim"))
 
 
 def _cards(console: Console, block: blocks.Cards) -> None:

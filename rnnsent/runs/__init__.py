@@ -2,11 +2,12 @@
 
 ``<run>/config.json, provenance.json, vocabulary.json, <recipe>/seed-<s>/…``: the run's provenance
 tells of the command that wrote last, a training's own ``config.json`` and ``provenance.json`` of
-that training. ``metrics.jsonl`` has a line for each epoch that has ended. ``result.json`` is
-written last and at once, so a training that has one is finished. One that was interrupted has
-``last.json`` and ``last-<epoch>-<step>/`` instead, from which it goes on; metrics are then as they
-were there. One that diverged is finished too: its ``result.json`` says in which epoch,
-``divergence.json`` in which step if that was found, and nothing else is kept of it.
+that training. ``metrics.jsonl`` has a line for each epoch that has ended, ``checkpoint/`` the state
+after the last one, ``best/`` that of the lowest validation loss, where that is measured.
+``result.json`` is written last and at once, so a training that has one is finished. One that was
+interrupted has ``last.json`` and ``last-<epoch>-<step>/`` instead, from which it goes on; metrics
+are then as they were there. One that diverged is finished too: its ``result.json`` says in which
+epoch, ``divergence.json`` in which step if that was found, and nothing else is kept of it.
 """
 
 from rnnsent.runs.files import read_json, write_json
@@ -22,7 +23,6 @@ from rnnsent.runs.folders import (
     save_vocabulary,
 )
 from rnnsent.runs.reading import (
-    ADVICE,
     Trained,
     Training,
     advice,
@@ -41,7 +41,6 @@ from rnnsent.runs.records import read_record, write_record
 from rnnsent.runs.trainings import Told, check, check_same, pending, seeds_together, train
 
 __all__ = [
-    "ADVICE",
     "Told",
     "Trained",
     "Training",

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 
 from rnnsent import arrays, checkpoints, divergence, evaluation, inference, optimizers
-from rnnsent.data import Reviews
+from rnnsent.data import Reviews, Split
 from rnnsent.divergence import Divergence
 from rnnsent.epochs import Progress
 from rnnsent.model import SentimentClassifier
-from rnnsent.runs import files, last, reading
+from rnnsent.runs import files, last, reading, records
 from rnnsent.runs.records import Config, Data, Epoch, Measured, Result
 from rnnsent.training import TrainState
 
@@ -31,12 +31,14 @@ class Course:
     fits: list[Measured] = dataclasses.field(default_factory=list)
     logits: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     diverged: int | None = None
+    best: TrainState | None = None
+    """The state after :func:`rnnsent.runs.records.best` of the epochs."""
     starts: list[tuple[TrainState, int]] = dataclasses.field(default_factory=list)
     """Of the last two epochs: the state, and how many of its epoch's steps are behind it."""
 
-    def go_on(self, state: TrainState, held: last.Seed) -> None:
+    def go_on(self, held: last.Seed, state: TrainState, best: TrainState | None) -> None:
         """Takes up what a checkpoint holds of it."""
-        self.state = state
+        self.state, self.best = state, best
         self.epochs, self.fits = list(held.epochs), list(held.fits)
         self.diverged = held.diverged
 
@@ -55,15 +57,24 @@ class Course:
             state = jax.device_put(state, jax.local_devices()[0])
             self.starts = [*self.starts[-1:], (state, step)]
 
-    def ended(self, now: Progress) -> None:
-        """Takes an epoch and writes its line; none after the one in which it diverged."""
+    def ended(
+        self, now: Progress, state: TrainState, model: SentimentClassifier, held_out: Split | None
+    ) -> None:
+        """Takes an epoch and writes its line; none after the one in which it diverged.
+
+        Its state is measured on the reviews that are held out, if there are any, and kept where it
+        is the best so far.
+        """
         if self.diverged:
             return
-        line = Epoch(now.epoch, now.loss, now.accuracy, now.seconds, now.rows / now.seconds)
-        self.epochs.append(line)
-        files.append_line(self.folder / reading.METRICS, line)
         if not math.isfinite(now.loss):
             self.diverged = now.epoch
+        means = now.epoch, now.loss, now.accuracy, now.seconds, now.rows / now.seconds
+        line = Epoch(*means, *_validated(model, state, None if self.diverged else held_out))
+        self.epochs.append(line)
+        files.append_line(self.folder / reading.METRICS, line)
+        if records.best(self.epochs) is line:
+            self.best = state
 
     def measure(self, model: SentimentClassifier, reviews: Reviews) -> None:
         """Measures the state on both splits, unless it diverged.
@@ -116,7 +127,9 @@ class Course:
           together: seeds that were trained at once.
         """
         if not self.diverged:
-            checkpoints.save(self.folder / "checkpoint", self.state)
+            checkpoints.save(self.folder / reading.FINAL, self.state)
+            if self.best:
+                checkpoints.save(self.folder / reading.BEST, self.best)
             logits = {f"{name}_logits_N": logits_N for name, logits_N in self.logits.items()}
             arrays.save(self.folder / "predictions.npz", logits)
         result = Result(
@@ -130,3 +143,17 @@ class Course:
             together=together,
         )
         files.write_json(self.folder / "result.json", result)
+
+
+def _validated(
+    model: SentimentClassifier, state: TrainState, held_out: Split | None
+) -> tuple[float, float] | tuple[None, None]:
+    """Accuracy and loss on the reviews that are held out; None where there are none, or a logit is
+    no number."""
+    if held_out is None:
+        return None, None
+    logits_N = inference.predict(model, optimizers.averaged(state), held_out.ids_NT)
+    if not np.isfinite(logits_N).all():
+        return None, None
+    pair = logits_N, held_out.label_N
+    return evaluation.accuracy(*pair), evaluation.log_loss(*pair)

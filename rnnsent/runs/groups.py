@@ -125,8 +125,8 @@ class Group:
         if begun is None:
             last.remove(folder)
             return 0, Position(), 0.0
-        for course, state, held in zip(courses, states, begun.seeds, strict=True):
-            course.go_on(state, held)
+        for course, held, (state, best) in zip(courses, begun.seeds, states, strict=True):
+            course.go_on(held, state, best)
         where = f"in epoch {begun.epoch + 1}, step {begun.step}"
         if begun.epoch == self.recipe.epochs * (begun.fit + 1):
             where = f"after epoch {begun.epoch}"
@@ -137,8 +137,8 @@ class Group:
 
     def _restored(
         self, folder: pathlib.Path, courses: Sequence[Course], begun: Last
-    ) -> list[TrainState]:
-        """The states of a checkpoint, or none, which a line tells of."""
+    ) -> list[tuple[TrainState, TrainState | None]]:
+        """The last and best states of a checkpoint, or none, which a line tells of."""
         held, own = ([_plain(o.config) for o in them] for them in (begun.seeds, courses))
         try:
             if held != own:
@@ -162,10 +162,11 @@ class Group:
         def tell(seeds: Sequence[Progress]) -> None:
             if progress:
                 progress(epochs.mean(seeds))
-            for course, now in zip(way.courses, seeds, strict=True):
-                if now.ended:
-                    course.ended(now)
-                    self._explain(course)
+
+        def ended(states: list[TrainState], seeds: list[Progress]) -> None:
+            for course, state, now in zip(way.courses, states, seeds, strict=True):
+                course.ended(now, state, self.model, self.reviews.validation)
+                self._explain(course)
 
         rows = self.reviews.train
         with interrupts.noted() as stop:
@@ -177,7 +178,7 @@ class Group:
                 epochs=left,
                 batch_size=self.recipe.batch(len(rows)),
                 progress=tell,
-                keeping=way.keeping(stop),
+                keeping=way.keeping(stop, ended),
             )
         for course, state in zip(way.courses, states, strict=True):
             course.state = state
@@ -226,14 +227,20 @@ class _Way:
         """Of all training so far."""
         return self.before + time.perf_counter() - self.started
 
-    def keeping(self, stop: interrupts.Noted) -> Keeping:
-        """Saves when it is time, and once more where the process is asked to end, which then is."""
+    def keeping(self, stop: interrupts.Noted, ended: fitting.Ended) -> Keeping:
+        """Saves when it is time, and once more where the process is asked to end, which then is.
+
+        Args:
+          stop: whether it is asked to.
+          ended: told of each epoch.
+        """
 
         def due(step: int, ended: bool) -> bool:
             return self.saver.due(step, ended) or stop.asked
 
         def save(states: list[TrainState], at: Position) -> None:
-            self.saver.save(states, self._last(at))
+            bests = [course.best for course in self.courses if course.best]
+            self.saver.save([*states, *bests], self._last(at))
             if stop.asked:
                 self.saver.wait()
                 stop.now()
@@ -242,7 +249,7 @@ class _Way:
             for course, state in zip(self.courses, states, strict=True):
                 course.starting(state, at.step)
 
-        return Keeping(due, save, self.start, begin if processes.is_first() else None)
+        return Keeping(due, save, self.start, begin if processes.is_first() else None, ended)
 
     def _last(self, at: Position) -> Last:
         return Last(

@@ -24,7 +24,7 @@ from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.runs import files
 from rnnsent.runs.files import FORMAT
-from rnnsent.runs.records import Config, Epoch, Measured, NonNegative, Positive
+from rnnsent.runs.records import Config, Epoch, Measured, NonNegative, Positive, best
 from rnnsent.training import TrainState
 
 NAME = "last.json"
@@ -39,7 +39,7 @@ class Seed(msgspec.Struct, frozen=True):
 
     Attributes:
       config: all that it follows from besides the data.
-      epochs: those that have ended.
+      epochs: those that have ended. Where one of them is the best, the checkpoint holds its state.
       fits: measured so far.
       diverged: the epoch in which it ceased to be finite, if it did.
     """
@@ -49,13 +49,19 @@ class Seed(msgspec.Struct, frozen=True):
     fits: tuple[Measured, ...] = ()
     diverged: Positive | None = None
 
+    @property
+    def has_best(self) -> bool:
+        """Whether an epoch was measured on reviews that are held out."""
+        return best(self.epochs) is not None
+
 
 class Last(msgspec.Struct, frozen=True):
     """``last.json``.
 
     Attributes:
       seeds: trained as one program, in this order.
-      states: name of the folder with their states.
+      states: name of the folder with their states, and after these, in the same order, the best
+        ones of those that have one.
       fit: fits that have ended and were measured.
       epoch: epochs behind them.
       step: steps of the next one.
@@ -120,6 +126,10 @@ class Saver:
     def save(self, states: list[TrainState], last: Last) -> None:
         """Begins to write one; the states may be given away when this returns.
 
+        Args:
+          states: the last ones, then the best ones; see :class:`Last`.
+          last: what is beside them.
+
         Raises:
           OSError: if this one or the one before cannot be written.
         """
@@ -172,13 +182,18 @@ def restore(
     last: Last,
     model: SentimentClassifier,
     optimizer: optax.GradientTransformation,
-) -> list[TrainState]:
-    """The states of a checkpoint, in the order of its seeds.
+) -> list[tuple[TrainState, TrainState | None]]:
+    """The last and the best state of each seed of a checkpoint, in their order.
 
     Raises:
       UserError: if they are not as they were written.
     """
-    return checkpoints.restore_all(folder / last.states, model, optimizer, len(last.seeds))
+    seeds = len(last.seeds)
+    count = seeds + sum(one.has_best for one in last.seeds)
+    states = checkpoints.restore_all(folder / last.states, model, optimizer, count)
+    bests = iter(states[seeds:])
+    own = (next(bests) if one.has_best else None for one in last.seeds)
+    return list(zip(states[:seeds], own, strict=True))
 
 
 def remove(folder: pathlib.Path) -> None:

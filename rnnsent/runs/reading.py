@@ -15,14 +15,14 @@ from rnnsent.divergence import Divergence
 from rnnsent.errors import UserError
 from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
-from rnnsent.runs import files, records
+from rnnsent.runs import divergences, files, records
 from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
-
-ADVICE = "Try a lower --learning-rate, or --clip 1."
-"""What to do about a training that diverged."""
 
 DIVERGENCE = "divergence.json"
 """Of a training that diverged: the step, where it was found."""
+
+FINAL, BEST = "checkpoint", "best"
+"""A training's states after its last epoch, and after the one with the lowest validation loss."""
 
 METRICS = "metrics.jsonl"
 """A training's file with a line per epoch, each written as its epoch ends."""
@@ -77,7 +77,20 @@ class Training:
     @property
     def told(self) -> str:
         """A line on one that diverged."""
-        return records.diverged(self.title, self.seed, self.diverged, self.divergence)
+        return divergences.said(self.title, self.seed, self.diverged, self.divergence)
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch with the lowest validation loss, if that was measured; its state is kept.
+
+        Raises:
+          UserError: if what is kept of the epochs is damaged.
+        """
+        path = self.folder / METRICS
+        try:
+            return None if self.diverged else records.best(files.read_lines(path, Epoch))
+        except _DAMAGE as error:
+            raise files.damaged(path, getattr(error, "strerror", None) or error) from error
 
     @property
     def divergence(self) -> Divergence | None:
@@ -115,7 +128,7 @@ def diverged_text(trained: Iterable[Training]) -> str:
 def advice(trained: Iterable[Training]) -> str:
     """What to try, by the recipes of those that diverged and where they did."""
     lost = [one for one in trained if one.diverged]
-    return records.advice((one.recipe.fields(), one.divergence) for one in lost)
+    return divergences.advice((one.recipe.fields(), one.divergence) for one in lost)
 
 
 def finished(run: pathlib.Path) -> list[Training]:
@@ -246,11 +259,16 @@ def check(folder: pathlib.Path) -> None:
     one = load(folder)
     files.read_json(folder / "provenance.json", Provenance, files.damaged)
     if not one.diverged:
-        checkpoints.check(folder / "checkpoint")
+        checkpoints.check(folder / FINAL)
+        if records.best(one.history):
+            checkpoints.check(folder / BEST)
 
 
 def restore(
-    training: Training, cells: Collection[str] = (), implementation: str = "auto"
+    training: Training,
+    cells: Collection[str] = (),
+    implementation: str = "auto",
+    best: bool = False,
 ) -> tuple[SentimentClassifier, int, Any]:
     """A finished training's model, its seed, and the parameters to evaluate.
 
@@ -259,17 +277,23 @@ def restore(
       cells: that may be imported, as ``module:Class``, besides the shipped ones. What the training
         itself says of its cell is no reason to name it here: a folder may come from anyone.
       implementation: of the recurrence; not the training's own, which may have been elsewhere.
+      best: after the epoch with the lowest validation loss, instead of the last one.
 
     Raises:
-      UserError: if it diverged, cannot be read, or has a cell that was not named.
+      UserError: if it diverged, cannot be read, has a cell that was not named, or no best epoch.
     """
     if training.diverged:
         raise UserError(f"{training.told}, so there is nothing to read. {advice([training])}")
+    if best and not training.best:
+        raise UserError(
+            f"{training.folder} has no best epoch: it was trained without --validation. "
+            "Leave out --best."
+        )
     config, recipe = training.config, training.recipe
     check_trusted(recipe.cell, cells, str(training.folder))
     model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
-    state = checkpoints.restore(training.folder / "checkpoint", model, optimizer)
+    state = checkpoints.restore(training.folder / (BEST if best else FINAL), model, optimizer)
     if recipes.digest(recipe) != config.digest:
         console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     return model, training.seed, optimizers.averaged(state)

@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from rnnsent.data import Encoding
 from rnnsent.data.encoding import MOST_WORDS
-from rnnsent.divergence import Divergence
 from rnnsent.recipes import Recipe
 from rnnsent.runs import files
 from rnnsent.runs.files import FORMAT
@@ -81,6 +80,7 @@ class Source(Data, frozen=True, kw_only=True):
       padding: the side padding stands on.
       truncating: the side that long reviews lose words from.
       reason: why it is not another source, where that was tried first.
+      validation: the share of the training reviews that is held out and measured on.
     """
 
     vocabulary: str
@@ -89,6 +89,12 @@ class Source(Data, frozen=True, kw_only=True):
     padding: str
     truncating: str
     reason: str = ""
+    validation: Share = 0.0
+
+    @property
+    def measured(self) -> str:
+        """What the reviews are called that are measured on."""
+        return "validation reviews" if self.validation else "test reviews"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -129,42 +135,33 @@ class Result(msgspec.Struct, frozen=True):
         return self.fits[-1]
 
 
-def diverged(title: str, seed: int, epoch: int | None, found: Divergence | None = None) -> str:
-    """What is said of a training that diverged in an epoch, or in the step that was found."""
-    if found is None:
-        return f"{title} seed {seed} diverged in epoch {epoch}"
-    return f"{title} seed {seed} diverged in {found.place} ({found.why})"
+class Epoch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of ``metrics.jsonl``.
 
-
-def advice(lost: Iterable[tuple[Mapping[str, Any], Divergence | None]]) -> str:
-    """What to try where trainings diverged.
-
-    Args:
-      lost: of each the fields of its recipe, and the step where it was found.
+    Attributes:
+      epoch: its number, from 1.
+      loss: mean over the epoch, dropout on, in nats; None is no number.
+      accuracy: likewise, a share.
+      seconds: of its training.
+      reviews_per_second: likewise.
+      validation_accuracy: after it, dropout off, on the reviews held out; None where there are
+        none, or a logit was no number.
+      validation_loss: likewise, in nats.
     """
-    tries = ["a lower --learning-rate"]
-    for fields, found in lost:
-        if not fields.get("clip"):
-            tries.insert(0, "--clip 1")
-        name = (found and found.largest or ("", 0.0))[0]
-        if name.endswith("recurrent_kernel") and fields.get("recurrent_gain", 0.0) >= 1:
-            tries.append("--recurrent-gain below 1")
-    *others, last = sorted(dict.fromkeys(tries), key=_TRIED.index)
-    return f"Try {', '.join(others)}{' or ' if others else ''}{last}."
-
-
-_TRIED = ("--clip 1", "a lower --learning-rate", "--recurrent-gain below 1")
-"""In this order."""
-
-
-class Epoch(msgspec.Struct, frozen=True):
-    """One line of ``metrics.jsonl``: means over the epoch, dropout on; a loss may be no number."""
 
     epoch: Positive
     loss: float | None
     accuracy: Share
     seconds: NonNegative
     reviews_per_second: NonNegative
+    validation_accuracy: Share | None = None
+    validation_loss: NonNegative | None = None
+
+
+def best(epochs: Iterable[Epoch]) -> Epoch | None:
+    """The first of those with the lowest validation loss; None where none was measured."""
+    measured = [one for one in epochs if one.validation_loss is not None]
+    return min(measured, key=lambda one: one.validation_loss or 0.0, default=None)
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -183,25 +180,36 @@ class Device(msgspec.Struct, frozen=True):
     devices: int
 
 
-class Provenance(msgspec.Struct, frozen=True):
-    """``provenance.json``, and the same block in every record; see :func:`rnnsent.provenance.of`.
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What any result rests on besides data; see :func:`rnnsent.provenance.here`.
 
     Attributes:
-      data: all that the source of the reviews says of them.
       versions: of packages; None of those that are not there.
       device: the machine.
       git: revision of the source, if known.
       command: that was given.
       started: date and time of that, ISO 8601.
-      parts: where trainings come from, if not all from here.
+      flags: settings of XLA and JAX that numbers depend on, where they are set; None where that was
+        not recorded.
     """
 
-    data: dict[str, Any]
     versions: dict[str, str | None]
     device: Device
     git: str | None
     command: str
     started: str
+    flags: dict[str, str] | None = None
+
+
+class Provenance(Origin, frozen=True, kw_only=True):
+    """``provenance.json``, and the same block in every record; see :func:`rnnsent.provenance.of`.
+
+    Attributes:
+      data: all that the source of the reviews says of them.
+      parts: where trainings come from, if not all from here.
+    """
+
+    data: dict[str, Any]
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -222,25 +230,33 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Common to all parts of a record: they do not change, and a file may hold nothing else."""
 
 
-class Record(Part, frozen=True, kw_only=True):
+class Whole(Part, frozen=True, kw_only=True):
     """All that an experiment has measured, from which its pages are drawn.
 
     Attributes:
-      origin: of the command: data, machine, versions, time.
       format: of the file.
     """
 
     FILE: ClassVar[str]
     """Where it lies in a run folder."""
 
-    origin: Provenance
     format: int = FORMAT
 
 
-Kept = TypeVar("Kept", bound=Record)
+class Record(Whole, frozen=True, kw_only=True):
+    """The same of an experiment on reviews.
+
+    Attributes:
+      origin: of the command: data, machine, versions, time.
+    """
+
+    origin: Provenance
 
 
-def write_record(run: pathlib.Path, record: Record) -> pathlib.Path:
+Kept = TypeVar("Kept", bound=Whole)
+
+
+def write_record(run: pathlib.Path, record: Whole) -> pathlib.Path:
     """Writes a record into a run folder, all of it or nothing; returns the file."""
     path = run / record.FILE
     path.parent.mkdir(parents=True, exist_ok=True)

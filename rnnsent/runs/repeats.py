@@ -6,7 +6,7 @@ paths can part.
 """
 
 import pathlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -183,9 +183,10 @@ def _reasons(then: Training, now: Training) -> Iterator[str]:
 
 def _recorded(then: Training, now: Training) -> dict[str, tuple[Any, Any]]:
     old, new = _provenance(then), _provenance(now)
-    names = dict.fromkeys([*old.versions, *new.versions])
-    versions = {name: (old.versions.get(name), new.versions.get(name)) for name in names}
-    return versions | {
+    named = _pairs(old.versions, new.versions)
+    if old.flags is not None and new.flags is not None:
+        named |= _pairs(old.flags, new.flags)
+    return named | {
         "platform": (old.device.platform, new.device.platform),
         "device": (old.device.name, new.device.name),
         "number of devices": (old.device.devices, new.device.devices),
@@ -193,6 +194,11 @@ def _recorded(then: Training, now: Training) -> dict[str, tuple[Any, Any]]:
         "implementation": (then.config.implementation, now.config.implementation),
         "seeds trained at once": (then.result.together, now.result.together),
     }
+
+
+def _pairs(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Both values of each name; None where it is not there."""
+    return {name: (old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])}
 
 
 def _provenance(one: Training) -> Provenance:

@@ -92,6 +92,7 @@ def _training(one: runs.Training) -> record.Training:
         seconds=one.result.training_seconds,
         figures=figures,
         diverged=one.diverged,
+        divergence=one.divergence,
     )
 
 
@@ -142,14 +143,5 @@ def _pair(
         differences=sign.values,
         p_value=sign.p_value,
         corrected=corrected if told else None,
-        tests=tuple(
-            record.Test(
-                seed=seed,
-                only_base=test.only_first,
-                only_member=test.only_second,
-                p_value=test.p_value,
-                corrected=next(by_review),
-            )
-            for seed, test in tests.items()
-        ),
+        tests=tuple(record.Test.of(seed, test, next(by_review)) for seed, test in tests.items()),
     )

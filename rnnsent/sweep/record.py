@@ -5,10 +5,13 @@ Accuracies are shares in [0, 1], losses in nats, times in seconds.
 
 from typing import Annotated, Any, ClassVar
 
+import msgspec
 from msgspec import Meta
 
+from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Spread
-from rnnsent.runs import records
+from rnnsent.predictions import SeedTest
+from rnnsent.runs import divergences, records
 from rnnsent.runs.records import Part
 
 
@@ -30,6 +33,7 @@ class Training(Part, frozen=True, kw_only=True):
       seconds: in all, compilation included.
       figures: None where it diverged.
       diverged: the epoch in which it did.
+      divergence: the step in which it did, where that was found.
     """
 
     seed: int
@@ -37,30 +41,25 @@ class Training(Part, frozen=True, kw_only=True):
     seconds: float
     figures: Figures | None = None
     diverged: int | None = None
+    divergence: Divergence | None = None
 
     def __post_init__(self) -> None:
         if (self.figures is None) == (self.diverged is None):
             raise ValueError("a training has either diverged or figures")
 
+    @property
+    def when(self) -> str:
+        """Of one that diverged: in which step or, where that was not found, in which epoch."""
+        return self.divergence.place if self.divergence else f"epoch {self.diverged}"
 
-class Test(Part, frozen=True, kw_only=True):
-    """McNemar's exact test of two trainings of one seed on the validation reviews.
 
-    Attributes:
-      seed: of both.
-      only_base: reviews that only the base gets right.
-      only_member: that only the member does.
-      p_value: two-sided.
-      corrected: the same, corrected for all these tests of the record (Holm).
-    """
+class Test(SeedTest, frozen=True, kw_only=True):
+    """Of the base, the first, and a member, the second; its file names them so."""
 
     __test__ = False  # pytest takes classes of this name for its own
 
-    seed: int
-    only_base: int
-    only_member: int
-    p_value: float
-    corrected: float
+    only_first: int = msgspec.field(name="only_base")
+    only_second: int = msgspec.field(name="only_member")
 
 
 class Against(Part, frozen=True, kw_only=True):
@@ -164,7 +163,12 @@ class Record(records.Record, frozen=True, kw_only=True):
     def diverged(self) -> list[str]:
         """Which trainings diverged, each as a line of text."""
         return [
-            records.diverged(member.name, training.seed, training.diverged)
+            divergences.said(member.name, training.seed, training.diverged, training.divergence)
             for member in self.members
             for training in member.lost
         ]
+
+    def advice(self) -> str:
+        """What to try in the sweep's file, by the members that diverged and where they did."""
+        lost = [(one.fields, training.divergence) for one in self.members for training in one.lost]
+        return divergences.advice(lost, spelled=str)

@@ -11,7 +11,6 @@ import os
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import msgspec
@@ -55,6 +54,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
       implementation: of the recurrence.
       devices: XLA devices on a CPU; one number of them everywhere makes the same results.
       every: steps after which a training is kept within an epoch too; 0: none.
+      debug_nans: run the step in which one diverges once more, op by op.
     """
 
     run: str
@@ -65,6 +65,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     implementation: str
     devices: int
     every: int = 0
+    debug_nans: bool = False
 
 
 def source(
@@ -98,11 +99,17 @@ def _whole(path: str | os.PathLike | None) -> str | None:
 
 
 def jobs(
-    run: pathlib.Path, plan: Plan, source: Source, implementation: str, every: int = 0
+    run: pathlib.Path,
+    plan: Plan,
+    source: Source,
+    *,
+    implementation: str = "auto",
+    every: int = 0,
+    debug_nans: bool = False,
 ) -> list[Job]:
-    """What is left to do of a plan in a run folder."""
+    """What is left to do of a plan in a run folder; how, is as of ``runs.train``."""
     where = str(run.absolute())
-    common = (source, implementation, jax.local_device_count(), every)
+    common = (source, implementation, jax.local_device_count(), every, debug_nans)
     left = ((member, runs.pending(run, member, plan.seeds)) for member in plan.members)
     return [
         Job(where, member, recipes.digest(member), tuple(seeds), *common)
@@ -136,8 +143,15 @@ def _train(job: Job) -> None:
     if differs := [n for n in held if n != "reason" and held[n] != found.get(n)]:
         raise UserError(f"a worker has other reviews than {run}: {', '.join(differs)} differ.")
     with alone(run / job.recipe.folder):
-        settings: dict[str, Any] = {"implementation": job.implementation, "every": job.every}
-        runs.train(run, job.recipe, job.seeds, reviews, **settings)
+        runs.train(
+            run,
+            job.recipe,
+            job.seeds,
+            reviews,
+            implementation=job.implementation,
+            every=job.every,
+            debug_nans=job.debug_nans,
+        )
 
 
 @functools.lru_cache(maxsize=1)  # a worker trains many members on the same reviews

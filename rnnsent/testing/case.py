@@ -10,8 +10,9 @@ import numpy as np
 
 from rnnsent.arrays import Array, Carry, Params, Step, is_float
 from rnnsent.cells import Cell
-from rnnsent.layers import Layer, Recurrent
+from rnnsent.layers import Recurrent
 from rnnsent.recurrence import IMPLEMENTATIONS, scan
+from rnnsent.steps import Layer
 
 ROWS, STEPS = 3, 3
 HOLES = "masked steps inside"

@@ -4,7 +4,8 @@ from rnnsent.runs.records import Device, Provenance
 WORK = Work({"cell": "lstm"}, batch=8, steps=4, masked=False, seeds=1)
 DATA = {"source": "toy", "title": "t", "test_title": "tt", "train": 1, "test": 1}
 DATA |= {"vocabulary": "v", "num_words": 9, "maxlen": 4, "padding": "pre", "truncating": "pre"}
-MADE = Provenance(DATA, {}, Device("cpu", "x", 1), None, "", "")
+HERE = {"versions": {}, "device": Device("cpu", "x", 1), "git": None, "command": "", "started": ""}
+MADE = Provenance(data=DATA, **HERE)
 
 
 def test_a_case_on_which_nothing_was_measured_is_a_failure():

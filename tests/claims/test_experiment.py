@@ -6,6 +6,7 @@ from claims_world import AS_MEASURED, results
 
 from rnnsent.claims import experiment
 from rnnsent.claims.conditions import CONDITIONS
+from rnnsent.recipes import SHIPPED
 
 
 def one(diverged=None):
@@ -21,9 +22,20 @@ def test_a_seed_that_diverged_in_a_condition_is_left_out_of_all():
 
 
 def test_where_every_seed_is_lost_there_is_no_record():
-    lost = types.SimpleNamespace(diverged=1, told="x seed 0 diverged in epoch 1")
+    lost = one(diverged=1)
     trained = {name: [one()] for name in CONDITIONS} | {"lstm": [lost]}
     assert experiment.look({}, trained, (0,), None, None) is None
+
+
+def test_of_those_left_out_it_is_recorded_which_and_what_to_try(monkeypatch):
+    recipe = SHIPPED["notebook-lstm"]
+    fields = {"told": "LSTM seed 4 diverged in epoch 1", "recipe": recipe, "divergence": None}
+    trained = {name: [one(), one()] for name in CONDITIONS}
+    trained["lstm"][0] = types.SimpleNamespace(diverged=1, **fields)
+    monkeypatch.setattr(experiment, "_finished", lambda *arguments: None)
+    monkeypatch.setattr(experiment, "record", lambda *arguments: arguments)
+    *_, lost, advice, _ = experiment.look(dict.fromkeys(CONDITIONS), trained, (4, 5), None, None)
+    assert (lost, advice) == (fields["told"], "Try --clip 1 or a lower --learning-rate.")
 
 
 def test_a_guest_that_diverged_takes_no_seed_from_the_conditions():

@@ -7,7 +7,7 @@ from rnnsent.compare import entrants, record
 from rnnsent.divergence import Divergence, Gradient
 from rnnsent.evaluation import Calibration, spread
 from rnnsent.memory import Curve, MemoryCurves
-from rnnsent.predictions import Agreed, Group
+from rnnsent.predictions import Agreed, Group, SeedTest
 from rnnsent.readings import Reading, Review
 from rnnsent.runs.records import Device, Provenance, Source
 
@@ -48,6 +48,7 @@ ORIGIN = Provenance(
     git="abc",
     command="compare.py",
     started="today",
+    flags={"XLA_FLAGS": "--xla_a=1"},
 )
 
 
@@ -142,7 +143,7 @@ def entrant(
 def pair(first: entrants.Entrant, second: entrants.Entrant, p: float = 0.2) -> record.Pair:
     seeds = [a.seed for a in first.finished if a.seed in {b.seed for b in second.finished}]
     tests = [
-        record.Test(seed=seed, only_first=900, only_second=1100, p_value=p / 2, corrected=p)
+        SeedTest(seed=seed, only_first=900, only_second=1100, p_value=p / 2, corrected=p)
         for seed in seeds
     ]
     means = [one.summary.test_accuracy.mean for one in (first, second)]

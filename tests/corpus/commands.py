@@ -33,7 +33,7 @@ _TRAINING = (
     ("--data imdb --archive nowhere.tar", "There is no file"),
     ("--redraw nowhere", "Give the folder of a finished"),
     ("--redraw run --archive tiny.toml", "leave out --archive."),
-    ("--redraw run --run run --epochs 3 --seeds 1", "leave out --seeds, --run, --epochs."),
+    ("--redraw run --epochs 3 --seeds 1", "leave out --seeds, --epochs."),
 )
 TRAINING = options("compare", *_TRAINING) + options("claims", *_TRAINING)
 
@@ -109,7 +109,7 @@ OTHERS = (
         ("--cells nonsense", "no cell 'nonsense'"),
         ("--out tiny.toml", "is no folder"),
         ("--run tiny.toml", "is no folder"),
-        ("--redraw nowhere", "holds no probe"),
+        ("--redraw nowhere", "nowhere/record.json cannot be read"),
         ("--redraw run --seeds 3", "leave out --seeds."),
     ),
     *options(

@@ -7,6 +7,7 @@ import claims_world
 import pytest
 from scripts import refused, run
 
+from experiments import claims
 from rnnsent import locks, notebook, runs
 from rnnsent.claims.conditions import CONDITIONS
 from rnnsent.claims.criterion import verdict
@@ -107,6 +108,14 @@ def test_a_recipe_that_cannot_be_trained_is_refused_before_any_is(tmp_path, monk
     command = f"experiments.claims {' '.join(OPTIONS)} --recipes my.toml --run run"
     assert "recurrent" in refused(command, tmp_path, monkeypatch, capsys)
     assert not list((tmp_path / "run").glob("*/seed-*"))
+
+
+def test_a_training_that_diverged_ends_the_command_with_what_to_try(tmp_path):
+    found = claims_world.results(claims_world.AS_MEASURED, seeds=2)
+    lost, advice = "LSTM seed 3 diverged in epoch 1", "Try --clip 1."
+    runs.write_record(tmp_path, claims_world.record(found, lost=lost, advice=advice))
+    with pytest.raises(SystemExit, match=f"error: {lost}. {advice}$"):
+        claims.main(claims.Options(redraw=tmp_path))
 
 
 def test_pages_are_not_drawn_where_another_process_works(tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ import pytest
 from scripts import parsed, refused, run
 
 from experiments import probe
-from rnnsent import devices
+from rnnsent import devices, runs
 from rnnsent.probe import record as records
 from rnnsent.probe.measure import Probe
 
@@ -46,7 +46,7 @@ def untrained(finished, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_probe_trains_every_seed_and_draws_its_page(finished):
     _, folder, done = finished
-    record = records.read(folder)
+    record = runs.read_record(folder, records.Record)
     assert list(record.rows) == ["sound-simple-rnn", "probe_cells:HalvingCell"]
     for row in record.rows.values():
         (length,) = row.tasks["recall"]
@@ -59,9 +59,9 @@ def test_a_probe_trains_every_seed_and_draws_its_page(finished):
 
 @pytest.mark.slow
 def test_what_is_finished_is_not_trained_again(untrained):
-    before = records.read(untrained)
+    before = runs.read_record(untrained, records.Record)
     probe.main(parsed(f"experiments.probe {SMALL} --run {untrained}"))
-    assert records.read(untrained).rows == before.rows
+    assert runs.read_record(untrained, records.Record).rows == before.rows
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_pages_are_drawn_again_without_computing(untrained):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ("--redraw nowhere", "holds no probe"),
+        ("--redraw nowhere", "nowhere/record.json cannot be read"),
         ("--recipes nothing", "no recipe"),
         ("--cells nothing", "no cell"),
         ("--seeds 0 0", "twice"),

@@ -1,15 +1,29 @@
 """evaluate, predict and inspect, on a folder that holds recipes of the user's own."""
 
 import json
+import pathlib
 import re
 import shutil
 import sys
 
+import jax
+import msgspec
+import numpy as np
 import pytest
 from scripts import refused, run
 
 from experiments import convert, evaluate, export, inspect, predict
-from rnnsent import config, data, devices, exported, provenance, runs
+from rnnsent import (
+    config,
+    data,
+    devices,
+    evaluation,
+    exported,
+    inference,
+    interop,
+    provenance,
+    runs,
+)
 from rnnsent.recipes import Recipe
 
 GUEST = """
@@ -182,6 +196,32 @@ def test_an_exported_model_says_what_predict_says(folder, printed):
     assert held.about["trained_on"].startswith("toy: ")
 
 
+def test_the_best_epoch_is_read_where_it_is_asked_for(tmp_path, printed, monkeypatch):
+    """Of a run with a validation part; a learning rate with which it is not the last one."""
+    held_out = data.load("toy", data.Encoding(num_words=60, maxlen=12), validation=0.3)
+    recipe = Recipe(name="swings", cell="simple_rnn", **TINY | {"epochs": 4}, batch_size=64)
+    recipe = msgspec.structs.replace(recipe, learning_rate=0.05)
+    monkeypatch.chdir(tmp_path)
+    made = provenance.of(held_out)
+    with runs.open_folder(tmp_path, tmp_path / "run", "test", held_out, made) as folder:
+        (trained,) = runs.train(folder, recipe, [3], held_out)
+    best, last = trained.best, trained.history[-1]
+    assert best != last
+    for option, line in (((), last), (("--best",), best)):
+        said = printed(evaluate, "run", *option)
+        assert said.count(f"{100 * line.validation_accuracy:.2f}%") == 2
+        assert f"{line.validation_loss:.4f}" in said
+        said = printed(inspect, "run", "--review", 1, *option)
+        assert said.startswith("validation review 1 (")
+        printed(convert, trained.folder, f"{len(option)}.safetensors", *option)
+        model, _, params = runs.restore(trained, best=bool(option))
+        written = interop.load(pathlib.Path(f"{len(option)}.safetensors"), ()).params
+        jax.tree.map(np.testing.assert_array_equal, written, params)
+        said = printed(predict, "good film", "--run", "run", *option)
+        rows = data.encode_text("good film", *runs.load_vocabulary(folder))
+        assert f"{evaluation.probability(inference.predict(model, params, rows))[0]:.3f}" in said
+
+
 def test_predict_says_how_many_words_it_leaves_out(folder, printed):
     said = printed(predict, "A good film, zzz \x1b[31mqqq", "--run", folder)
     assert "Left out: 3 of 6 words," in said and "\x1b" not in said
@@ -210,6 +250,11 @@ def test_one_recipe_alone_can_be_inspected(folder, printed):
         ("predict zzz --run run", "No known word"),
         ("predict hello", "no finished run"),
         ("evaluate nothing", "no finished model"),
+        ("evaluate run --best", "run/first/seed-0 has no best epoch"),
+        ("predict film --run run --best", "run/first/seed-0 has no best epoch"),
+        ("convert run/first/seed-0 x.safetensors --best", "seed-0 has no best epoch"),
+        ("convert run.keras x.safetensors --best", "run.keras holds one state only"),
+        ("export run/first/seed-0 --out x.pyz --best", "seed-0 has no best epoch"),
         ("export run --out x.pyz", "holds 2 models; give one of run/first/seed-0,"),
         ("export run/second/seed-0 --out x.pyz", "add --cell guest_of_scripts:Guest"),
         ("export run/first/seed-0 --out guest/x.pyz", "in a folder that exists"),

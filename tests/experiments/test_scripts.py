@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from scripts import COMPARED, ROOT, parsed, refused, run, write_files
@@ -83,6 +85,15 @@ def test_a_users_mistake_is_one_message_and_code_2(tmp_path, monkeypatch, capsys
 def test_a_users_mistake_ends_the_process_itself_with_code_2(tmp_path):
     done = run("experiments.compare", "--data", "toy", "--seeds", "1", "1", cwd=tmp_path, code=2)
     assert done.stderr.startswith("error: ") and "twice" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["compare", "inspect"])
+def test_a_script_that_is_given_by_its_path_says_how_it_is_run(tmp_path, name):
+    """Beside it stands a module named as one of Python's own."""
+    command = [sys.executable, ROOT / f"experiments/{name}.py", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: give python -m experiments.NAME, not the path of the file.\n"
 
 
 def test_the_readmes_commands_are_the_scripts_and_parse(tmp_path, monkeypatch):

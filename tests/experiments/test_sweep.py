@@ -15,7 +15,7 @@ from scripts import ROOT, refused
 from experiments import sweep
 from rnnsent import data, devices, runs
 from rnnsent.errors import UserError
-from rnnsent.sweep import cluster, final, record
+from rnnsent.sweep import cluster, final, plan, record
 
 RECIPE = """cell = "simple_rnn"
 features = [4]
@@ -82,7 +82,8 @@ def wait_for(found, process, seconds=300):
 def test_what_diverged_is_told_and_disturbs_no_other(whole):
     held = runs.read_record(whole, record.Record)
     base, better, lost = held.members
-    assert len(lost.lost) == 2 and lost.rank is None and lost.accuracy is None
+    assert [one.divergence.epoch for one in lost.lost] == [1, 1] and held.advice()
+    assert lost.rank is None and lost.accuracy is None
     assert {base.rank, better.rank} == {1, 2} and better.changes == {"learning_rate": 0.01}
     reviews = data.load("toy", data.Encoding(num_words=40, maxlen=16), validation=0.2)
     for member in (base, better):
@@ -139,6 +140,20 @@ def test_a_run_is_drawn_anew_from_its_record_alone(whole, tmp_path, monkeypatch,
     assert "is best" in capsys.readouterr().out
 
 
+def test_where_a_nan_first_arises_is_asked_here_and_of_workers(files, monkeypatch, tmp_path):
+    def train(*arguments, progress, **options):
+        raise UserError(repr(options))
+
+    monkeypatch.setattr(runs, "train", train)
+    asked = options(files, debug_nans=True, out=tmp_path)
+    assert asked.training == {"implementation": "auto", "every": 0, "debug_nans": True}
+    with pytest.raises(UserError, match="'debug_nans': True"):
+        sweep.main(asked)
+    (folder,) = tmp_path.iterdir()
+    jobs = asked.jobs(folder, plan.read(asked.sweep), asked.load())
+    assert jobs and all(job.debug_nans for job in jobs)
+
+
 def test_more_members_are_added_to_what_is_there(files, whole, tmp_path, monkeypatch):
     folder = shutil.copytree(whole, tmp_path / "run")
     wider = tmp_path / "wider.toml"
@@ -179,6 +194,7 @@ def test_the_test_reviews_are_read_once_with_all_training_reviews(files, whole, 
         ("", "Give a sweep's TOML file"),
         ("s.toml --redraw runs", "Give a sweep's TOML file"),
         ("s.toml --validation 0", "--validation must be above 0"),
+        ("s.toml --checkpoint-every -1", "--checkpoint-every must be 0 or above"),
         ("gone.toml --data toy", "gone.toml cannot be read"),
         ("--redraw .", "record.json cannot be read"),
         ("s.toml --data toy --scheduler two", "expected local:2"),

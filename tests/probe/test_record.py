@@ -12,17 +12,17 @@ MADE = record(row("a | <b>", length(8, (1, 1, 0)), length(16, (0, 0, 0), diverge
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path):
-    records.write(tmp_path, MADE)
-    assert records.read(tmp_path) == MADE
+    runs.write_record(tmp_path, MADE)
+    assert runs.read_record(tmp_path, records.Record) == MADE
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"format": 3, "more": 2}', b"[1]", b"\xff"])
 def test_a_damaged_record_is_refused_in_one_line(content, tmp_path):
-    with pytest.raises(UserError, match="holds no probe"):
-        records.read(tmp_path)
-    (tmp_path / records.NAME).write_bytes(content)
+    with pytest.raises(UserError, match="record.json cannot be read"):
+        runs.read_record(tmp_path, records.Record)
+    (tmp_path / records.Record.FILE).write_bytes(content)
     with pytest.raises(UserError, match="cannot be read|earlier version") as error:
-        records.read(tmp_path)
+        runs.read_record(tmp_path, records.Record)
     assert "\n" not in str(error.value)
 
 

@@ -67,12 +67,15 @@ def _final():
 
 
 def _sweep():
-    return sweeps.of(({}, [0.5, 0.6]), ({"cell": "gru", "dropout": 0.3}, [0.7, None]))
+    members = ({}, [0.5, 0.6]), ({"cell": "gru", "dropout": 0.3}, [0.7, None])
+    texts = {"names": ("a", "b"), "first_nan": "the first NaN is of log"}
+    divergence = msgspec.structs.replace(comparisons.DIVERGENCE, **texts)
+    return sweeps.of(*members, divergence=divergence)
 
 
 def _claims():
     found = claims_world.results(claims_world.AS_MEASURED, seeds=2)
-    made = claims_world.record(found, lost="mine seed 1 diverged in epoch 2")
+    made = claims_world.record(found, lost="mine seed 1 diverged in epoch 2", advice="Try it.")
     return msgspec.structs.replace(made, rows=made.rows | {"mine": made.rows["lstm"]})
 
 

@@ -60,3 +60,29 @@ def test_a_table_that_does_not_fit_stands_row_below_row():
     assert "value-0" in lines and "  column-11: value-11" in lines
     fits = Table(("recipe", "accuracy"), [("LSTM", "84.56%")])
     assert "LSTM       84.56%" in letters([fits])
+
+
+def test_a_name_is_whole_beside_what_can_be_wrapped():
+    head = (
+        "model",
+        "validation accuracy, 205 of the 1,024 training reviews",
+        "loss (nats)",
+    )
+    said = letters([Table(head, [("sound-simple-rnn+epochs=2", "92.20%", "0.5186")])], 56)
+    (line,) = [line for line in said.splitlines() if "92.20%" in line]
+    assert line.split() == ["sound-simple-rnn+epochs=2", "92.20%", "0.5186"]
+
+
+NAME = "sound-simple-rnn+features=8,4+learning_rate=1e-05+schedule=cosine+clip=1.0+cell=a-bc"
+
+
+@pytest.mark.parametrize("width", range(24, 90, 3))
+def test_a_name_wider_than_the_terminal_goes_on_at_a_joint_and_no_number_is_broken(width):
+    row = Table((NAME, "accuracy"), [(NAME, "84.56%"), ("other", NAME)])
+    report = [Paragraph(["mine, ", Code(NAME), ", is it"]), Items([NAME]), row]
+    lines = [line.strip() for line in letters(report, width).splitlines()]
+    assert "".join(lines).replace(" ", "").count(NAME) == 4
+    begun = [line for line in lines if any(line.startswith(part) for part in NAME.split("+")[1:])]
+    assert begun == [], "what is set begins with its sign"
+    parts = ("learning_rate=1e-05", "features=8,4", "clip=1.0")
+    assert all(sum(part in line for line in lines) == 4 for part in parts)

@@ -62,7 +62,7 @@ def test_further_recipes_stand_in_tables_and_figures_but_in_no_criterion(tmp_pat
     assert more.claims == made.claims
 
 
-def test_what_diverged_is_named():
-    assert "LSTM seed 3 diverged" in text(
-        *report.blocks(record(results(AS_MEASURED), lost="LSTM seed 3 diverged in epoch 1"))
-    )
+def test_what_diverged_is_named_and_what_to_try():
+    lost, advice = "LSTM seed 3 diverged in epoch 1", "Try --clip 1."
+    said = text(*report.blocks(record(results(AS_MEASURED), lost=lost, advice=advice)))
+    assert lost in said and "seed by seed. Try --clip 1." in said

@@ -73,6 +73,14 @@ def test_a_recipe_that_is_not_the_shipped_one_is_not_the_notebooks():
     assert "84.04" not in markdown.render(compare.blocks(made.of(changed)))
 
 
+def test_what_was_measured_on_held_out_training_reviews_is_not_called_test_reviews():
+    held_out = msgspec.structs.replace(made.IMDB, validation=0.2)
+    own = [made.entrant("mine", [0.7, 0.8]), made.entrant("b", [0.6, 0.5])]
+    report = compare.blocks(made.of(*own, data=held_out, comparable=False))
+    text = markdown.render(report)
+    assert "test reviews" not in text and text.count("validation reviews") >= 4
+
+
 def test_any_recipes_have_an_opening():
     own = [made.entrant("mine", [0.7, 0.8]), made.entrant("b", [0.6]), made.entrant("c", [0.9])]
     told, bag = story.sentences(made.of(*own, bag=0.75))

@@ -76,6 +76,17 @@ def test_a_record_with_any_text_is_refused_or_drawn(kind, without_figures):
             drawn.PAGES[kind].blocks(hostile)
 
 
+@pytest.mark.parametrize("kind", [*drawn.PAGES, "benchmark"])
+def test_a_page_says_which_flags_were_set(kind, tmp_path, without_figures):
+    record = made(kind)
+    assert record.origin.flags, "a made-up record has all that there is"
+    if kind == "benchmark":
+        text = benchmark.write(record, tmp_path)
+    else:
+        text = markdown.render(drawn.PAGES[kind].blocks(record))
+    assert "Set: XLA_FLAGS --xla_a=1." in text.replace("\\", "")
+
+
 FORBIDDEN = "script, iframe, object, embed, form, base, a, meta[http-equiv], link:not([rel=icon])"
 
 

@@ -1,5 +1,6 @@
 from probe_world import length, record, row
 
+from rnnsent import runs
 from rnnsent.probe import record as records
 from rnnsent.report import probe
 from rnnsent.report.blocks import Figure, Table, plain
@@ -39,6 +40,6 @@ def test_the_page_is_drawn_and_drawn_again_alike(tmp_path):
     assert page.count(b"<img") == 2 == sum(isinstance(block, Figure) for block in report)
     assert b"bad &lt;i&gt;" in page and b"<i>" not in page
     assert "seed 1: diverged" in (tmp_path / "report.md").read_text()
-    records.write(tmp_path, MADE)
-    probe.write(records.read(tmp_path), tmp_path)
+    runs.write_record(tmp_path, MADE)
+    probe.write(runs.read_record(tmp_path, records.Record), tmp_path)
     assert (tmp_path / "report.html").read_bytes() == page

@@ -1,5 +1,6 @@
 import msgspec
 import pytest
+from compare.made import DIVERGENCE
 from sweep import made
 
 from rnnsent.report import markdown, sweep
@@ -27,6 +28,20 @@ def test_what_diverged_stands_apart():
     said = text(made.of(BASE, LOST))
     assert "## one member without a rank" in said and "1 in epoch 2" in said and "90.00%" in said
     assert "**the base** is best" in said
+
+
+def test_the_step_is_named_and_what_to_try_in_the_sweeps_file():
+    said = text(made.of(BASE, ({"clip": 0.0}, [0.9, None]), divergence=DIVERGENCE))
+    assert f"1 in {DIVERGENCE.place}" in said
+    assert "Try clip 1" in said and "a lower learning\\_rate" in said
+
+
+def test_where_a_nan_first_arises_is_said_where_it_was_looked_for():
+    asked = msgspec.structs.replace(DIVERGENCE, first_nan="the first NaN is of log, cell.py:7")
+    for found, count in ((asked, 1), (DIVERGENCE, 0)):
+        said = text(made.of(BASE, ({"clip": 0.5}, [0.9, None]), divergence=found))
+        assert said.count("clip 0.5, seed 1: largest gradient") == count
+        assert said.count("the first NaN is of log, cell.py:7") == count
 
 
 def test_where_everything_diverged_that_is_said(tmp_path):

@@ -69,6 +69,7 @@ def record(*cases: Measured) -> Record:
         "git": None,
         "command": "benchmark.py --quick",
         "started": "today",
+        "flags": {"XLA_FLAGS": "--xla_a=1"},
         "data": {
             **{"source": "toy", "title": "made-up reviews", "test_title": "accuracy"},
             **{"train": 1, "test": 1, "vocabulary": "counted", "num_words": 60, "maxlen": 16},

@@ -2,13 +2,13 @@ import json
 
 import msgspec
 import pytest
-from compare.made import DIVERGENCE
+from compare.made import ORIGIN
 
 from rnnsent.errors import UserError
 from rnnsent.recipes import SHIPPED
 from rnnsent.runs import read_json, write_json
 from rnnsent.runs.files import FORMAT
-from rnnsent.runs.records import Config, Measured, Result, advice
+from rnnsent.runs.records import Config, Measured, Provenance, Result
 
 
 def strictly(path):
@@ -33,6 +33,15 @@ def test_a_trainings_config_comes_back(tmp_path):
             read_json(path, Config)
 
 
+def test_a_provenance_of_before_flags_were_recorded_is_read(tmp_path):
+    write_json(tmp_path / "provenance.json", ORIGIN)
+    held = strictly(tmp_path / "provenance.json")
+    assert held.pop("flags")
+    write_json(tmp_path / "provenance.json", held)
+    found = read_json(tmp_path / "provenance.json", Provenance)
+    assert found == msgspec.structs.replace(ORIGIN, flags=None)
+
+
 @pytest.mark.parametrize("fits, diverged", [(0, None), (1, 3), (0, 0)])
 def test_a_result_is_measured_or_diverged(tmp_path, fits, diverged):
     measured = Measured(0.9, 0.8, 0.1, 0.2)
@@ -44,20 +53,3 @@ def test_a_result_is_measured_or_diverged(tmp_path, fits, diverged):
     write_json(path, strictly(path) | {"fits": [measured] * fits, "diverged": diverged})
     with pytest.raises(UserError, match="result.json cannot be read"):
         read_json(path, Result)
-
-
-@pytest.mark.parametrize(
-    "lost, told",
-    [
-        ([], "Try a lower --learning-rate."),
-        ([({"clip": 0.0}, None)], "Try --clip 1 or a lower --learning-rate."),
-        ([({"clip": 1.0}, None)], "Try a lower --learning-rate."),
-        (
-            [({"clip": 1.0, "recurrent_gain": 1.0}, DIVERGENCE), ({"clip": 0.0}, None)],
-            "Try --clip 1, a lower --learning-rate or --recurrent-gain below 1.",
-        ),
-        ([({"clip": 1.0, "recurrent_gain": 0.9}, DIVERGENCE)], "Try a lower --learning-rate."),
-    ],
-)
-def test_what_to_try_follows_from_the_recipe(lost, told):
-    assert advice(lost) == told

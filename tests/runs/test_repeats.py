@@ -83,6 +83,7 @@ def test_one_that_diverged_is_identical_only_to_one_that_did(again):
         ("provenance.json", "device.name", "another", "device: .*, now another"),
         ("provenance.json", "versions.jax", "0.1", r"jax: [\d.]+, now 0\.1"),
         ("provenance.json", "git", "beef", "revision: .*, now beef"),
+        ("provenance.json", "flags.XLA_FLAGS", "--xla_b", "XLA_FLAGS: .*, now --xla_b"),
         ("config.json", "implementation", "packed", "implementation: scan, now packed"),
         ("config.json", "digest", "0", "the source of the cell simple_rnn, or of what it imports"),
         ("result.json", "together", 3, "seeds trained at once: 1, now 3"),

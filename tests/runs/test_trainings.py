@@ -108,11 +108,11 @@ def test_a_training_that_diverged_is_finished_without_figures(tmp_path, toy, rec
 def test_the_others_of_a_program_go_on_where_one_seed_diverges(tmp_path, toy, recipe, monkeypatch):
     fit = fitting.fit
 
-    def losing(*arguments, progress, **options):
-        def told(seeds):
-            progress([dataclasses.replace(seeds[0], loss=math.nan), seeds[1]])
+    def losing(*arguments, keeping, **options):
+        def ended(states, seeds):
+            keeping.ended(states, [dataclasses.replace(seeds[0], loss=math.nan), seeds[1]])
 
-        return fit(*arguments, progress=told, **options)
+        return fit(*arguments, keeping=dataclasses.replace(keeping, ended=ended), **options)
 
     monkeypatch.setattr(fitting, "fit", losing)
     monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: seeds)

@@ -21,33 +21,35 @@ DATA = {
     "truncating": "none",
 }
 ORIGIN = Provenance(
-    DATA,
-    {"jax": "0.10.2"},
-    Device("cpu", "a machine", 2),
-    None,
-    "sweep",
-    "2026-11-26T00:00:00+00:00",
+    data=DATA,
+    versions={"jax": "0.10.2"},
+    device=Device("cpu", "a machine", 2),
+    git=None,
+    command="sweep",
+    started="2026-11-26T00:00:00+00:00",
+    flags={"XLA_FLAGS": "--xla_a=1"},
 )
 BASE = recipes.find("sound-lstm")
 
 
-def training(accuracy, seed):
+def training(accuracy, seed, divergence=None):
     """That accuracy, or None for one that diverged in its second epoch."""
     if accuracy is None:
-        return record.Training(seed=seed, epochs=2, seconds=1.0, diverged=2)
+        lost = {"diverged": 2, "divergence": divergence}
+        return record.Training(seed=seed, epochs=2, seconds=1.0, **lost)
     figures = record.Figures(
         train_accuracy=accuracy, train_loss=0.4, validation_accuracy=accuracy, validation_loss=0.5
     )
     return record.Training(seed=seed, epochs=6, seconds=1.5, figures=figures)
 
 
-def of(*members, rows=40):
+def of(*members, rows=40, divergence=None):
     """A record of pairs: what differs from the base's fields, and the accuracy of each seed.
 
     The first so many of the reviews are right, so that of two trainings the better one is right
     wherever the other is.
     """
-    held = [_member(fields, [training(a, seed) for seed, a in enumerate(accuracies)])
+    held = [_member(fields, [training(a, seed, divergence) for seed, a in enumerate(accuracies)])
             for fields, accuracies in members]  # fmt: skip
     rights = [
         {seed: np.arange(rows) < round(a * rows) for seed, a in enumerate(accuracies) if a}

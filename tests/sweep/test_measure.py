@@ -1,4 +1,5 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_members_are_paired_with_the_base_over_the_seeds_of_both():
     assert [test.seed for test in first.against.tests] == [0]
     assert first.against.difference == pytest.approx(0.2)
     (test,) = first.against.tests
-    assert (test.only_base, test.only_member) == (0, 8)
+    assert (test.only_first, test.only_second) == (0, 8)
 
 
 @pytest.mark.parametrize("seeds, members, told", [(4, 1, False), (5, 1, True), (5, 2, False)])
@@ -65,7 +66,7 @@ def test_the_tests_are_scipys_corrected_as_statsmodels_does():
     for one, row in zip(pairs, figures, strict=True):
         np.testing.assert_allclose(one.differences, row - base, atol=2e-3)
     tests = list(itertools.chain.from_iterable(one.tests for one in pairs))
-    exact = [stats.binomtest(t.only_base, t.only_base + t.only_member).pvalue for t in tests]
+    exact = [stats.binomtest(t.only_first, t.only_first + t.only_second).pvalue for t in tests]
     np.testing.assert_allclose([test.p_value for test in tests], exact)
     corrected = multipletests(exact, method="holm")[1]
     np.testing.assert_allclose([test.corrected for test in tests], corrected)
@@ -75,6 +76,10 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
     held = made.of(({}, [0.5, 0.6]), (RATE[0], [0.7, None]))
     runs.write_record(tmp_path, held)
     assert runs.read_record(tmp_path, record.Record) == held
+    (test,) = json.loads((tmp_path / record.Record.FILE).read_text())["members"][1]["against"][
+        "tests"
+    ]
+    assert list(test) == ["seed", "only_base", "only_member", "p_value", "corrected"]
 
 
 @pytest.mark.parametrize(

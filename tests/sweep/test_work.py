@@ -28,7 +28,7 @@ def folder(reviews, tmp_path):
 
 @pytest.fixture
 def jobs(folder, reviews):
-    return work.jobs(folder, PLAN, work.source(reviews), "auto")
+    return work.jobs(folder, PLAN, work.source(reviews))
 
 
 def text(job):
@@ -39,10 +39,18 @@ def test_a_job_is_done_once_whoever_is_handed_it(jobs, folder, reviews):
     assert [job.seeds for job in jobs] == [(0, 1), (0, 1)]
     assert work.train(text(jobs[0])) == work.train(text(jobs[0])) == ""
     assert runs.seeds(folder, TINY.folder) == [0, 1]
-    left = work.jobs(folder, PLAN, work.source(reviews), "auto")
+    left = work.jobs(folder, PLAN, work.source(reviews))
     assert [job.recipe for job in left] == [PLAN.members[1]]
     (one, _) = runs.train(folder, TINY, [0, 1], reviews)
     assert one.result.data.test == 205
+
+
+def test_a_worker_trains_as_the_command_would(folder, reviews, monkeypatch):
+    how = {"implementation": "scan", "every": 3, "debug_nans": True}
+    job, _ = work.jobs(folder, PLAN, work.source(reviews), **how)
+    asked = []
+    monkeypatch.setattr(runs, "train", lambda *arguments, **options: asked.append(options))
+    assert work.train(text(job)) == "" and asked == [how]
 
 
 @pytest.mark.parametrize(
