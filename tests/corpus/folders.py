@@ -137,7 +137,7 @@ PROVENANCE = (
     field("provenance.json", "data.source", "nonsense", "Source 'nonsense' is unknown"),
     field("provenance.json", "data.source", 3, "provenance.json cannot be read"),
     field("provenance.json", "data.validation", "x", "provenance.json cannot be read"),
-    field("provenance.json", "data.validation", 2.0, "is no share"),
+    field("provenance.json", "data.validation", 0.95, "is no share"),
     field("provenance.json", "data.num_words", [1], "provenance.json cannot be read"),
     content("provenance.json", b"{}", "provenance.json cannot be read"),
     field("provenance.json", "data.maxlen", 13, "not the reviews of run: maxlen differ"),
