@@ -11,6 +11,8 @@ import hypothesis
 import jax
 import pytest
 
+from rnnsent import devices
+
 # Most of the suite's time is XLA's. Less optimised, and without the newer way to emit a CPU's
 # fusions, a recurrence and its gradients compile in an eighth of it, those of the scripts too. What
 # is compared with the float64 loop and with Keras is compiled as users have it
@@ -66,6 +68,13 @@ def _programs_are_compiled_once(tmp_path_factory):
             patch.setenv(name.upper(), str(value))
             jax.config.update(name, value)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_are_forgotten():
+    """A suite compiles more than a process can hold."""
+    yield
+    devices.forget_programs()
 
 
 @pytest.fixture(params=("full", "left", "right", "interior", "empty"))

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from rnnsent import devices
@@ -52,6 +53,15 @@ def test_what_a_user_set_is_told_from_what_was_added():
 )
 def test_what_the_user_set_stays(env, count, flags):
     assert show("devices.configure()", **env) == [count, flags]
+
+
+def test_programs_are_forgotten_where_they_take_too_many_of_a_process_memory_maps():
+    program = jax.jit(lambda x: x + 1)
+    program(1)
+    devices.forget_programs()
+    assert program._cache_size() == 1, "far from the limit"
+    devices.forget_programs(share=0.0)
+    assert program._cache_size() == 0 and program(1) == 2
 
 
 def test_too_late_is_harmless():

@@ -201,6 +201,7 @@ def environment(name: str) -> dict[str, str]:
     variables = {
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # processes share an accelerator's memory
         "NVIDIA_TF32_OVERRIDE": "0",  # float32 is float32 for everyone
+        "JAX_TRACEBACK_FILTERING": "off",  # a traceback ends with the error, not with a note on it
     }
     if jax.default_backend() == "gpu":
         variables |= {"JAX_DEFAULT_MATMUL_PRECISION": "highest"} | _xla_flags(name)

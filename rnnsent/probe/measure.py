@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from rnnsent import recipes, runs
+from rnnsent import devices, recipes, runs
 from rnnsent.errors import UserError
 from rnnsent.probe import train
 from rnnsent.probe.entrants import Entrant, Settings
@@ -112,6 +112,7 @@ class Probe:
         started, count = time.perf_counter(), len(self.seeds)
         where = f"{entrant.title}, {task}, {length} steps"
         trial = entrant.trial(task, length, self.settings)
+        devices.forget_programs()
         try:
             states = train.create_states(trial, self.seeds)
         except ValueError as error:  # for example an identity that is not square

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import jax
 
-from rnnsent import console, contract, epochs, processes, recipes
+from rnnsent import console, contract, devices, epochs, processes, recipes
 from rnnsent.data import Reviews
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
@@ -60,6 +60,8 @@ def train(
     rows = len(reviews.train)
     if missing and rows < recipe.batch_size:
         console.say(f"{recipe.title}: all {rows:,} training reviews are one batch.")
+    if missing:
+        devices.forget_programs()
     for begun, together in _groups(run, recipe, missing):
         group = Group.of(recipe, together, reviews, implementation, debug_nans)
         told = functools.partial(progress, recipe, together) if progress else None
