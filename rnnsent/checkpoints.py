@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import pathlib
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -71,6 +72,8 @@ def begin(folder: pathlib.Path, states: TrainState | list[TrainState]) -> Callab
     storable = _storable(states)
     leaves = _leaves(storable)
     _place(folder).unlink(missing_ok=True)
+    for left in folder.parent.glob(f"{folder.name}.orbax-checkpoint-tmp*"):  # Orbax warns of it
+        shutil.rmtree(left)
     _reserve(folder, sum(leaf.nbytes for leaf in jax.tree.leaves(storable)) + _OVERHEAD_BYTES)
     checkpointer = _checkpointer()
 
@@ -149,13 +152,16 @@ def _read(folder: pathlib.Path, like: Any) -> Any:
     """The arrays, as Orbax finds them; ``ValueError`` where it does not.
 
     All is as it was written, but a list of forged files may be forged too: Orbax raises whatever it
-    meets then, and its threads go on for a while to report that a loop is closed.
+    meets then, and its threads go on for a while to report that a loop is closed: for these the
+    hook stays.
     """
     before = sys.unraisablehook
     sys.unraisablehook = functools.partial(_unless_of_a_closed_loop, before)
     try:
         with _quiet(), _checkpointer() as checkpointer:
             found = checkpointer.restore(folder.absolute(), like)
+    except MemoryError:  # which no other checkpoint mends
+        raise
     except Exception as error:
         raise ValueError(str(error)) from error
     sys.unraisablehook = before
@@ -176,7 +182,8 @@ def check(folder: pathlib.Path) -> Listing:
         raise _unreadable(folder, error) from error
     changed = sorted(n for n in listing.files | found if found.get(n) != listing.files.get(n))
     if changed:
-        raise _unreadable(folder, ValueError(f"{changed[0]} is not as it was written"))
+        damage = ValueError(f"{changed[0]} is not as it was written")
+        raise _unreadable(folder, damage) from damage
     return listing
 
 

@@ -261,7 +261,10 @@ def check_redraw(options: Any) -> None:
     """Raises ``UserError`` where pages are drawn anew and what else is given would be ignored."""
     if options.redraw is None:
         return
-    if names := _given_beside(options, ("redraw", "from_", "from_cells", "change", "place")):
+    names = _given_beside(options, ("redraw", "from_", "from_cells", "change", "place"))
+    if getattr(options, "place", alone := processes.Place()) != alone:
+        names.append("--processes")
+    if names:
         raise UserError(f"--redraw draws what is recorded; leave out {', '.join(names)}.")
 
 

@@ -96,7 +96,8 @@ class Divergence(msgspec.Struct, frozen=True):
         said = "no gradient is finite"
         if self.largest:
             name, value = self.largest
-            said = f"largest gradient {value:.2g} in {name}"
+            before = ", the step before" if self.gradients[0].before is not None else ""
+            said = f"largest gradient {value:.2g} in {name}{before}"
         return f"{said}; {self.first_nan}" if self.first_nan else said
 
 

@@ -1,8 +1,8 @@
 """Several processes as one run, on one machine or many: each is told the same command.
 
 All do the same: they draw the same random numbers and train as one program over the devices of all
-(:func:`rnnsent.devices.mesh`). The first one's run folder is kept, and it alone measures and
-reports in the end; the others work in a copy that ends with them.
+(:func:`rnnsent.devices.mesh`), and measure what they hold whole. The first one's run folder is
+kept, and it alone reports; the others work in a copy that ends with them.
 """
 
 import contextlib
@@ -37,6 +37,8 @@ ENDED = (
     "error: another process of this run ended or cannot be reached, so this one ends too. Start "
     "all of them again with --run and the run's folder: what is finished in it is kept."
 )
+
+DONE = "Another process of this run had ended by itself; this one has finished, and all is written."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +115,7 @@ def together() -> Iterator[None]:
     """Inside, a process that ends by a mistake or an interruption does so at once.
 
     JAX would have it wait for the others, which wait for it; so they are told that it is gone. One
-    that finds another one gone ends with ``ENDED``.
+    that finds another one gone ends with ``ENDED``, and well if it is the first one and is through.
     """
     try:
         yield
@@ -122,6 +124,9 @@ def together() -> Iterator[None]:
         if well or not jax.distributed.is_initialized():
             raise
         _leave(error)
+    if jax.distributed.is_initialized() and is_first():
+        sys.stdout.flush()
+        ctypes.CDLL(None).signal(signal.SIGABRT, _ON_ABORT_WHEN_DONE)
 
 
 def _leave(error: BaseException) -> None:
@@ -147,7 +152,12 @@ def _ended(_: int = signal.SIGABRT) -> None:
     os._exit(1)
 
 
-_ON_ABORT = ctypes.CFUNCTYPE(None, ctypes.c_int)(_ended)
+def _done(_: int = signal.SIGABRT) -> None:
+    os.write(2, f"{DONE}\n".encode())
+    os._exit(0)
+
+
+_ON_ABORT, _ON_ABORT_WHEN_DONE = map(ctypes.CFUNCTYPE(None, ctypes.c_int), (_ended, _done))
 """Where JAX misses another process it calls abort(), in a thread of its own; Python's own handlers
 would run too late."""
 

@@ -32,6 +32,13 @@ def test_a_state_comes_back_whole(saved):
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_a_killed_process_left_of_one_goes_without_a_warning(tmp_path, caplog):
+    (tmp_path / "state.orbax-checkpoint-tmp/d").mkdir(parents=True)
+    checkpoints.save(tmp_path / "state", create_state(MODEL, ADAM, 7))
+    assert not caplog.records
+    assert {path.name for path in tmp_path.iterdir()} == {"state", "state.json"}
+
+
 def test_a_missing_checkpoint_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="No readable checkpoint"):
         checkpoints.restore(tmp_path, MODEL, ADAM)

@@ -104,6 +104,22 @@ def test_a_fault_in_one_of_several_processes_ends_it_at_once():
     assert done.returncode == 1 and told.rstrip().endswith("TypeError: a fault of ours")
 
 
+THROUGH = """
+import jax, os
+from rnnsent import processes
+jax.distributed.is_initialized = lambda: True
+with processes.together():
+    print("the report")
+os.abort()  # as JAX does where another process is gone
+"""
+
+
+def test_to_the_first_process_that_is_through_no_other_matters():
+    done = started(["-c", THROUGH], 1)
+    said, told = done.communicate(timeout=60)
+    assert (done.returncode, said, told) == (0, "the report\n", f"{processes.DONE}\n")
+
+
 def test_one_process_spreads_over_its_devices_and_holds_all():
     tree = {"a": jnp.arange(3.0)[None], "key": jax.random.key(1)[None]}
     sharding = NamedSharding(devices.mesh(), PartitionSpec(devices.SEEDS))

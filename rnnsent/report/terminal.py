@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich import box, measure
+from rich import box
 from rich import table as rich_tables
 from rich.cells import cell_len
 from rich.console import Console
@@ -89,23 +89,39 @@ def _items(console: Console, block: blocks.Items) -> None:
 
 def _table(console: Console, block: blocks.Table) -> None:
     console.print()
-    made = rich_tables.Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    rows = [[*map(_text, row)] for row in block.rows]
-    for head, side, *cells in zip(map(_text, block.header), block.sides, *rows, strict=True):
-        whole = all(_narrowest(console, cell) == cell_len(cell.plain) for cell in (head, *cells))
-        justify = "right" if side == "r" else "left"
-        made.add_column(head, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
-    for row in rows:
-        made.add_row(*row)
-    if _narrowest(console, made) <= console.width:
-        console.print(made)
-    else:
+    columns = [[*map(_text, cells)] for cells in zip(block.header, *block.rows, strict=True)]
+    least = [max(map(_narrowest, cells)) for cells in columns]
+    most = [max(cell_len(cell.plain) for cell in cells) for cells in columns]
+    room = console.width - _BETWEEN * (len(columns) - 1)
+    if sum(least) > room:
         _row_below_row(console, block)
+        return
+    made = rich_tables.Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    widths = _shared(least, most, room)
+    for (head, *_), side, width in zip(columns, block.sides, widths, strict=True):
+        made.add_column(head, justify="right" if side == "r" else "left", width=width)
+    for row in zip(*(cells for _, *cells in columns), strict=True):
+        made.add_row(*row)
+    console.print(made)
 
 
-def _narrowest(console: Console, what: Any) -> int:
-    """The width it takes where no word of it is broken."""
-    return measure.Measurement.get(console, console.options.update(width=1000), what).minimum
+_BETWEEN = 3
+"""Letters between two columns."""
+
+
+def _narrowest(text: RichText) -> int:
+    """The width of its longest word."""
+    return max(map(cell_len, text.plain.split()), default=0)
+
+
+def _shared(least: Sequence[int], most: Sequence[int], room: int) -> list[int]:
+    """Widths of columns: what each needs, and of the rest the same share of what it could use.
+
+    Rich by itself takes from all columns alike, and breaks words.
+    """
+    wanted = sum(most) - sum(least)
+    share = min(1.0, (room - sum(least)) / wanted) if wanted else 0.0
+    return [few + int(share * (many - few)) for few, many in zip(least, most, strict=True)]
 
 
 def _row_below_row(console: Console, block: blocks.Table) -> None:

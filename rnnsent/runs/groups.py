@@ -227,12 +227,12 @@ class _Way:
         """Of all training so far."""
         return self.before + time.perf_counter() - self.started
 
-    def keeping(self, stop: interrupts.Noted, ended: fitting.Ended) -> Keeping:
+    def keeping(self, stop: interrupts.Noted, told: fitting.Ended) -> Keeping:
         """Saves when it is time, and once more where the process is asked to end, which then is.
 
         Args:
           stop: whether it is asked to.
-          ended: told of each epoch.
+          told: of each epoch as it ends.
         """
 
         def due(step: int, ended: bool) -> bool:
@@ -249,7 +249,7 @@ class _Way:
             for course, state in zip(self.courses, states, strict=True):
                 course.starting(state, at.step)
 
-        return Keeping(due, save, self.start, begin if processes.is_first() else None, ended)
+        return Keeping(due, save, self.start, begin if processes.is_first() else None, told)
 
     def _last(self, at: Position) -> Last:
         return Last(

@@ -286,14 +286,17 @@ def restore(
         raise UserError(f"{training.told}, so there is nothing to read. {advice([training])}")
     if best and not training.best:
         raise UserError(
-            f"{training.folder} has no best epoch: it was trained without --validation. "
-            "Leave out --best."
+            f"{training.folder} has no best epoch: its {METRICS} has no validation loss, as "
+            "where it was trained without --validation. Leave out --best."
         )
     config, recipe = training.config, training.recipe
     check_trusted(recipe.cell, cells, str(training.folder))
     model = recipe.classifier(config.vocab_size, implementation)
     optimizer = recipe.optimizer(config.rows)
     state = checkpoints.restore(training.folder / (BEST if best else FINAL), model, optimizer)
+    if best and training.best:
+        at = f"epoch {training.best.epoch} of {training.result.epochs}"
+        console.say(f"{training.title}, seed {training.seed}: the best state, after {at}.")
     if recipes.digest(recipe) != config.digest:
         console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
     return model, training.seed, optimizers.averaged(state)

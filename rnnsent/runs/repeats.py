@@ -38,8 +38,8 @@ class Repeat(Part, frozen=True, kw_only=True):
     Attributes:
       title: of the recipe.
       seed: of both.
-      losses: of the epochs, in nats.
-      accuracies: of the epochs.
+      losses: of the epochs, in training and on reviews that are held out, in nats.
+      accuracies: likewise.
       measured_losses: after each fit, on the training and the measured reviews.
       measured_accuracies: likewise.
       logits: of all reviews.
@@ -139,8 +139,8 @@ def compare(run: pathlib.Path, now: Trained) -> Repeat:
     return Repeat(
         title=then.title,
         seed=then.seed,
-        losses=_gap(*([epoch.loss for epoch in one.history] for one in both)),
-        accuracies=_gap(*([epoch.accuracy for epoch in one.history] for one in both)),
+        losses=_gap(*(_of_epochs(one, "loss") for one in both)),
+        accuracies=_gap(*(_of_epochs(one, "accuracy") for one in both)),
         measured_losses=_gap(*(_measured(one, "loss") for one in both)),
         measured_accuracies=_gap(*(_measured(one, "accuracy") for one in both)),
         logits=_gap(*(np.concatenate([one.train_logits_N, one.test_logits_N]) for one in both)),
@@ -148,6 +148,13 @@ def compare(run: pathlib.Path, now: Trained) -> Repeat:
         ends=(then.diverged, now.diverged),
         reasons=tuple(_reasons(then, now)),
     )
+
+
+def _of_epochs(one: Trained, kind: str) -> list[float | None]:
+    """In training, then on the reviews held out, where there are any."""
+    held_out = [getattr(epoch, f"validation_{kind}") for epoch in one.history]
+    trained = [getattr(epoch, kind) for epoch in one.history]
+    return [*trained, *(value for value in held_out if value is not None)]
 
 
 def _measured(one: Training, kind: str) -> list[float]:

@@ -130,8 +130,12 @@ def agrees(results: dict, moved: float = 5e-3) -> None:
             assert result["trained"] < 2e-6, case
 
 
+# Keras on TensorFlow is the same adapter as on JAX; its compilation takes the longest of all.
+_LONG = {"keras-tensorflow": pytest.mark.ci}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=_LONG.get(n, ())) for n in NAMES])
 def test_same_logits_gradients_and_training_steps(name):
     cells = ("lstm",) if name == VARIANT else ("simple_rnn", "lstm", "gru")
     agrees(compared(name, *cells))

@@ -94,7 +94,7 @@ def test_the_step_in_which_one_diverged_is_named_and_kept(tmp_path):
     held = runs.read_record(tmp_path, Record)
     where = "a seed 1 diverged in epoch 2, step 7 of 40"
     assert entrants.diverged(held.entrants) == [
-        f"{where} (largest gradient 3.1e+08 in layer_0/recurrent_kernel)"
+        f"{where} (largest gradient 3.1e+08 in layer_0/recurrent_kernel, the step before)"
     ]
     assert entrants.advice(held.entrants) == "Try --clip 1 or a lower --learning-rate."
     assert where in markdown.render(report.blocks(held))

@@ -33,6 +33,10 @@ _TRAINING = (
     ("--data imdb --archive nowhere.tar", "There is no file"),
     ("--redraw nowhere", "Give the folder of a finished"),
     ("--redraw run --archive tiny.toml", "leave out --archive."),
+    (
+        "--redraw run --processes 2 --process 0 --coordinator localhost:1",
+        "leave out --processes.",
+    ),
     ("--redraw run --epochs 3 --seeds 1", "leave out --seeds, --epochs."),
 )
 TRAINING = options("compare", *_TRAINING) + options("claims", *_TRAINING)

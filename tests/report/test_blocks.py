@@ -73,6 +73,17 @@ def test_a_name_is_whole_beside_what_can_be_wrapped():
     assert line.split() == ["sound-simple-rnn+epochs=2", "92.20%", "0.5186"]
 
 
+WORDS = st.text("abc", min_size=1, max_size=12)
+TEXTS = st.lists(WORDS, min_size=1, max_size=4).map(" ".join)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5), st.integers(30, 90))
+def test_a_table_breaks_no_word(columns, width):
+    head, row = zip(*columns, strict=True)
+    words = letters([Table(head, [row])], width).replace(":", " ").split()
+    assert {word for text in (*head[1:], *row) for word in text.split()} <= {*words}
+
+
 NAME = "sound-simple-rnn+features=8,4+learning_rate=1e-05+schedule=cosine+clip=1.0+cell=a-bc"
 
 

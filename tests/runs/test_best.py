@@ -43,7 +43,7 @@ def lines(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_the_state_of_the_lowest_validation_loss_is_kept(run, held_out):
+def test_the_state_of_the_lowest_validation_loss_is_kept(run, held_out, capsys):
     """What is read back comes to the figures of that epoch's line, and the last state to its."""
     bests = []
     for seed in SEEDS:
@@ -57,6 +57,9 @@ def test_the_state_of_the_lowest_validation_loss_is_kept(run, held_out):
             assert evaluation.log_loss(*pair) == line["validation_loss"]
         assert one.best == one.history[bests[-1] - 1]
         assert one.result.final.test_loss == losses[3]
+    told = [line.partition(", ")[2] for line in capsys.readouterr().err.splitlines()]
+    both = zip(SEEDS, bests, strict=True)
+    assert told == [f"seed {s}: the best state, after epoch {best} of 4." for s, best in both]
     assert bests[0] < 4, "a test of the best needs one that is not the last"
 
 
@@ -73,6 +76,7 @@ def test_one_that_was_killed_after_it_comes_to_the_same(run, held_out, tmp_path)
     assert kills.come_to(tmp_path) == kills.come_to(run)
 
 
+@pytest.mark.ci
 def test_seeds_of_one_program_have_each_its_own(run, held_out, tmp_path, monkeypatch):
     monkeypatch.setattr(runs.trainings, "seeds_together", lambda seeds: max(seeds, 1))
 
@@ -95,7 +99,7 @@ def test_with_a_test_split_there_is_none(finished):
     one = runs.read(runs.seed_folder(finished, "tiny", 3))
     assert one.best is None and not (one.folder / "best").exists()
     assert "validation_loss" not in lines(one.folder)[0]
-    with pytest.raises(UserError, match="seed-3 has no best epoch.*--validation.*--best"):
+    with pytest.raises(UserError, match="seed-3 has no best epoch.*no validation loss.*--best"):
         runs.restore(one, best=True)
 
 

@@ -162,6 +162,7 @@ def test_a_checkpoint_that_is_damaged_is_told_and_not_used(
     train(tmp_path, toy)
     (line,) = capfd.readouterr().err.splitlines()
     assert str(folder / "last.json") in line and "trained from its start" in line
+    assert "Delete" not in line, "it is trained again without that"
     assert kills.come_to(tmp_path) == whole
 
 

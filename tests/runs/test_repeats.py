@@ -65,6 +65,18 @@ def test_a_prediction_that_is_another_is_found(again):
     assert one.logits == repeats.Gap(identical=False, largest=0.0) and one.flipped == 0
 
 
+def test_what_was_measured_on_reviews_held_out_is_compared_too(again):
+    path = again / "run" / SEED / "metrics.jsonl"
+    held = json.loads(path.read_text())
+    path.write_text(json.dumps(held | {"validation_accuracy": 0.5, "validation_loss": 0.625}))
+    one = compared(again)
+    assert not one.losses.identical and not one.identical
+    shutil.copy(path, again / "then" / SEED)
+    assert compared(again).identical
+    path.write_text(json.dumps(held | {"validation_accuracy": 0.5, "validation_loss": 0.5}))
+    assert compared(again).losses == repeats.Gap(identical=False, largest=0.125)
+
+
 def test_one_that_diverged_is_identical_only_to_one_that_did(again):
     path = again / "run" / SEED / "result.json"
     held = json.loads(path.read_text()) | {"fits": [], "diverged": 1}
