@@ -22,17 +22,15 @@ from rnnsent.runs.folders import (
     origins,
     save_vocabulary,
 )
+from rnnsent.runs.loading import Trained, load, restore
 from rnnsent.runs.reading import (
-    Trained,
     Training,
     advice,
     check_named,
     diverged_text,
     finished,
-    load,
     read,
     readable,
-    restore,
     seed_folder,
     seeds,
     trusted,

@@ -1,22 +1,19 @@
-"""Finished trainings, read back from a run folder."""
+"""Finished trainings, read back from a run folder, without their arrays."""
 
+import contextlib
 import dataclasses
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-import numpy as np
-
-from rnnsent import checkpoints, console, optimizers, recipes
+from rnnsent import console
 from rnnsent.cells import check_trusted, is_trusted
 from rnnsent.divergence import Divergence
 from rnnsent.errors import UserError
-from rnnsent.model import SentimentClassifier
 from rnnsent.recipes import SHIPPED, Recipe
 from rnnsent.runs import divergences, files, records
-from rnnsent.runs.records import Config, Data, Epoch, Provenance, Result, RunConfig
+from rnnsent.runs.records import Config, Epoch, Result, RunConfig
 
 DIVERGENCE = "divergence.json"
 """Of a training that diverged: the step, where it was found."""
@@ -86,11 +83,7 @@ class Training:
         Raises:
           UserError: if what is kept of the epochs is damaged.
         """
-        path = self.folder / METRICS
-        try:
-            return None if self.diverged else records.best(files.read_lines(path, Epoch))
-        except _DAMAGE as error:
-            raise files.damaged(path, getattr(error, "strerror", None) or error) from error
+        return None if self.diverged else records.best(history(self.folder))
 
     @property
     def divergence(self) -> Divergence | None:
@@ -103,21 +96,6 @@ class Training:
         if not self.diverged or not path.exists():  # a folder of before has none
             return None
         return files.read_json(path, Divergence, files.damaged)
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained(Training):
-    """A finished training with what it said of every review.
-
-    Attributes:
-      history: per epoch, the training loss and accuracy with dropout on, and the seconds.
-      train_logits_N: of the final state, dropout off; none of a training that diverged.
-      test_logits_N: likewise.
-    """
-
-    history: list[Epoch]
-    train_logits_N: np.ndarray
-    test_logits_N: np.ndarray
 
 
 def diverged_text(trained: Iterable[Training]) -> str:
@@ -208,95 +186,20 @@ def read(folder: pathlib.Path) -> Training:
     return Training(folder, config, result)
 
 
+def history(folder: pathlib.Path) -> list[Epoch]:
+    """The epochs of a training; ``UserError`` where their file is damaged."""
+    with refusing(folder / METRICS):
+        return files.read_lines(folder / METRICS, Epoch)
+
+
 _UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, MemoryError)
 _DAMAGE = (OSError, ValueError, KeyError, RecursionError, *_UNPACKING)
 
 
-def load(folder: pathlib.Path) -> Trained:
-    """A finished training whole; ``UserError`` where it is damaged."""
-    one = read(folder)
-    epochs = one.diverged or one.result.epochs
-    path = folder / METRICS
+@contextlib.contextmanager
+def refusing(path: pathlib.Path) -> Iterator[None]:
+    """Inside, whatever a damaged file raises as it is read is a ``UserError`` that names it."""
     try:
-        history = files.read_lines(path, Epoch)
-        if len(history) != epochs:
-            raise ValueError(f"{len(history)} epochs, not {epochs}")
-        if one.diverged:
-            _ = one.divergence  # which is refused where it is damaged
-            return Trained(folder, one.config, one.result, history, np.zeros(0), np.zeros(0))
-        path = folder / "predictions.npz"
-        with path.open("rb") as file:  # NumPy leaves one open that it opened itself
-            logits = _logits(file, one.result.data)
+        yield
     except _DAMAGE as error:
         raise files.damaged(path, getattr(error, "strerror", None) or error) from error
-    return Trained(folder, one.config, one.result, history, *logits)
-
-
-def _logits(file: BinaryIO, data: Data) -> list[np.ndarray]:
-    """The logits of the training and of the test reviews, of which there are so many."""
-    with zipfile.ZipFile(file) as packed:
-        large = [one.filename for one in packed.infolist() if one.file_size > _MOST_BYTES]
-    if large:
-        raise ValueError(f"{large[0]} is too large")
-    found = []
-    with np.load(file) as arrays:
-        for name, rows in (("train", data.train), ("test", data.test)):
-            logits_N = arrays[f"{name}_logits_N"]
-            if logits_N.shape != (rows,) or logits_N.dtype.kind != "f":
-                raise ValueError(f"{logits_N.dtype}{list(logits_N.shape)}, not float32[{rows}]")
-            if not np.isfinite(logits_N).all():
-                raise ValueError("a logit is no number")
-            found.append(logits_N)
-    return found
-
-
-_MOST_BYTES = 2**26
-"""Of the logits of a split; those of the 25,000 reviews have 100,000."""
-
-
-def check(folder: pathlib.Path) -> None:
-    """Raises ``UserError`` unless every file of a finished training is as it was left."""
-    one = load(folder)
-    files.read_json(folder / "provenance.json", Provenance, files.damaged)
-    if not one.diverged:
-        checkpoints.check(folder / FINAL)
-        if records.best(one.history):
-            checkpoints.check(folder / BEST)
-
-
-def restore(
-    training: Training,
-    cells: Collection[str] = (),
-    implementation: str = "auto",
-    best: bool = False,
-) -> tuple[SentimentClassifier, int, Any]:
-    """A finished training's model, its seed, and the parameters to evaluate.
-
-    Args:
-      training: as it was read.
-      cells: that may be imported, as ``module:Class``, besides the shipped ones. What the training
-        itself says of its cell is no reason to name it here: a folder may come from anyone.
-      implementation: of the recurrence; not the training's own, which may have been elsewhere.
-      best: after the epoch with the lowest validation loss, instead of the last one.
-
-    Raises:
-      UserError: if it diverged, cannot be read, has a cell that was not named, or no best epoch.
-    """
-    if training.diverged:
-        raise UserError(f"{training.told}, so there is nothing to read. {advice([training])}")
-    if best and not training.best:
-        raise UserError(
-            f"{training.folder} has no best epoch: its {METRICS} has no validation loss, as "
-            "where it was trained without --validation. Leave out --best."
-        )
-    config, recipe = training.config, training.recipe
-    check_trusted(recipe.cell, cells, str(training.folder))
-    model = recipe.classifier(config.vocab_size, implementation)
-    optimizer = recipe.optimizer(config.rows)
-    state = checkpoints.restore(training.folder / (BEST if best else FINAL), model, optimizer)
-    if best and training.best:
-        at = f"epoch {training.best.epoch} of {training.result.epochs}"
-        console.say(f"{training.title}, seed {training.seed}: the best state, after {at}.")
-    if recipes.digest(recipe) != config.digest:
-        console.say(f"The source of the cell {recipe.cell} has changed since {training.folder}.")
-    return model, training.seed, optimizers.averaged(state)

@@ -15,8 +15,9 @@ from rnnsent.cells import is_trusted
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
 from rnnsent.recurrence import IMPLEMENTATIONS
-from rnnsent.runs import files, folders, reading, records
-from rnnsent.runs.reading import Trained, Training
+from rnnsent.runs import files, folders, loading, reading, records
+from rnnsent.runs.loading import Trained
+from rnnsent.runs.reading import Training
 from rnnsent.runs.records import Part, Provenance
 
 
@@ -116,7 +117,7 @@ def recorded(run: pathlib.Path, cells: Collection[str] = ()) -> list[tuple[Recip
 
 def _check(run: pathlib.Path, one: Training, cells: Collection[str]) -> None:
     """Raises ``UserError`` unless a training is whole, of its run, and of a cell that is named."""
-    reading.check(one.folder)
+    loading.check(one.folder)
     if one.folder != reading.seed_folder(run, one.recipe.folder, one.seed):
         raise files.damaged(one.folder / "config.json", f"it is of {one.recipe.folder}")
     if one.config.implementation not in IMPLEMENTATIONS:
@@ -134,7 +135,7 @@ def _check(run: pathlib.Path, one: Training, cells: Collection[str]) -> None:
 
 def compare(run: pathlib.Path, now: Trained) -> Repeat:
     """A run's training and its repetition."""
-    then = reading.load(reading.seed_folder(run, now.recipe.folder, now.seed))
+    then = loading.load(reading.seed_folder(run, now.recipe.folder, now.seed))
     both = (then, now)
     return Repeat(
         title=then.title,

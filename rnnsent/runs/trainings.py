@@ -10,9 +10,10 @@ from rnnsent import console, contract, devices, epochs, processes, recipes
 from rnnsent.data import Reviews
 from rnnsent.errors import UserError
 from rnnsent.recipes import Recipe
-from rnnsent.runs import files, last, reading
+from rnnsent.runs import files, last, loading, reading
 from rnnsent.runs.groups import Group
-from rnnsent.runs.reading import Trained, seed_folder
+from rnnsent.runs.loading import Trained
+from rnnsent.runs.reading import seed_folder
 from rnnsent.runs.records import Config
 
 Told = Callable[[Recipe, Sequence[int], epochs.Progress], None]
@@ -68,7 +69,7 @@ def train(
         group.train(run, told, every, begun)
     if not processes.is_first():
         return []
-    return [reading.load(seed_folder(run, recipe.folder, seed)) for seed in seeds]
+    return [loading.load(seed_folder(run, recipe.folder, seed)) for seed in seeds]
 
 
 def _groups(
@@ -127,7 +128,7 @@ def check(
         missing = pending(run, recipe, seeds) if run else seeds
         for seed in seeds:
             if run and seed not in missing:
-                reading.check(seed_folder(run, recipe.folder, seed))
+                loading.check(seed_folder(run, recipe.folder, seed))
         if missing:
             contract.check(recipe.classifier(num_words))
             recipe.work()

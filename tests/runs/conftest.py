@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from rnnsent import data, runs
@@ -22,3 +24,10 @@ def finished(toy, tmp_path_factory):
     run = tmp_path_factory.mktemp("finished")
     runs.train(run, TINY, [3], toy)
     return run
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A finished training that may be damaged."""
+    shutil.copytree(finished, tmp_path / "run")
+    return runs.seed_folder(tmp_path / "run", "tiny", 3)
