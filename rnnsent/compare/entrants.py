@@ -25,11 +25,13 @@ class Layer(Part, frozen=True, kw_only=True):
 
 
 class Epoch(Part, frozen=True, kw_only=True):
-    """A pass over the training reviews, dropout on."""
+    """A pass over the training reviews, dropout on; after it, the reviews held out, dropout off."""
 
     loss: float | None
     accuracy: float | None
     seconds: float
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
 
 
 class Measured(Part, frozen=True, kw_only=True):
@@ -78,6 +80,12 @@ class Training(Part, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.diverged is None) == (self.measured is None):
             raise ValueError("a training has either diverged or figures")
+
+    @property
+    def best(self) -> int | None:
+        """The number, from 1, of the epoch with the lowest validation loss, if it was measured."""
+        losses = [(e.validation_loss, i) for i, e in enumerate(self.epochs, start=1)]
+        return min(((loss, i) for loss, i in losses if loss is not None), default=(0, None))[1]
 
     @property
     def results(self) -> Measured:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 import optax
 
@@ -87,7 +88,9 @@ def _finite_epoch(epoch: entrants.Epoch) -> entrants.Epoch:
         None if value is None or not math.isfinite(value) else float(value)
         for value in (epoch.loss, epoch.accuracy)
     )
-    return entrants.Epoch(loss=loss, accuracy=accuracy, seconds=float(epoch.seconds))
+    return msgspec.structs.replace(
+        epoch, loss=loss, accuracy=accuracy, seconds=float(epoch.seconds)
+    )
 
 
 def _measured(trained: Finished, subject: Subject, reviews: Reviews) -> entrants.Measured:

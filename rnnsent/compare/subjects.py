@@ -99,7 +99,13 @@ def finished(
 
 def _finished(recipe: Recipe, trained: runs.Trained) -> Finished:
     epochs = [
-        entrants.Epoch(loss=one.loss, accuracy=one.accuracy, seconds=one.seconds)
+        entrants.Epoch(
+            loss=one.loss,
+            accuracy=one.accuracy,
+            seconds=one.seconds,
+            validation_accuracy=one.validation_accuracy,
+            validation_loss=one.validation_loss,
+        )
         for one in trained.history
     ]
     result, held = trained.result, Finished(trained.seed, epochs, trained.result.training_seconds)

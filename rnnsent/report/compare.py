@@ -151,9 +151,38 @@ def _accuracy(record: Record) -> Iterator[Block]:
         "reviews (another test set; of the first seed, by the bootstrap). Losses in nats, dropout "
         "off; times are means over seeds, compilation included."
     )
+    yield from _best_epochs(record)
     yield from _beside_the_notebook(record)
     yield images.figure("accuracy")
     yield images.figure("curves")
+
+
+def _best_epochs(record: Record) -> Iterator[Block]:
+    """When the reviews held out were read best; nothing where none are."""
+    found = [
+        (entrant.title, one, one.epochs[one.best - 1])
+        for entrant in record.finished
+        for one in entrant.finished
+        if one.best
+    ]
+    if not found:
+        return
+    rows = [
+        (
+            title,
+            str(one.seed),
+            f"{one.best} of {len(one.epochs)}",
+            percent(epoch.validation_accuracy or 0.0),
+            _nats(epoch.validation_loss or 0.0),
+        )
+        for title, one, epoch in found
+    ]
+    yield Table(("recipe", "seed", "best epoch", "validation accuracy", "validation loss"), rows)
+    yield Note(
+        "The epoch with the lowest validation loss, whose state is kept beside the last one and "
+        "read with --best. All else here is of the last state. The best of several is so partly by "
+        "luck."
+    )
 
 
 def _range(entrant: Entrant) -> str:

@@ -77,16 +77,22 @@ def _finish(figure: Figure, axes: Axes, caption: str, path: File) -> None:
     figure.savefig(path, dpi=150)
 
 
+CURVES = ("loss", "accuracy")
+HELD_OUT = ("validation_loss", "validation_accuracy")
+
+
 def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, caption: str) -> None:
     """Training loss and accuracy by epoch: the seeds' mean, and a band from lowest to highest.
 
     Args:
-      histories: by model title, one list of epochs per seed, each with ``loss`` and ``accuracy``.
+      histories: by model title, one list of epochs per seed, each with ``loss`` and ``accuracy``;
+        and with ``validation_loss`` and ``validation_accuracy``, whose means are dashed, where they
+        are numbers.
       path: where to write; the suffix decides the format.
       caption: names the data.
     """
     figure, panels = _stacked(2, 2.7, sharex=True)
-    for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
+    for axes, name, held_out in zip(panels, CURVES, HELD_OUT, strict=True):
         for colour, (title, seeds) in zip(
             itertools.cycle(_COLOURS), histories.items(), strict=False
         ):
@@ -105,6 +111,9 @@ def curves(histories: Mapping[str, Sequence[Sequence[dict]]], path: File, captio
                 markersize=4,
                 label=letters(title),
             )
+            dashed = [[epoch.get(held_out, np.nan) for epoch in seed] for seed in seeds]
+            mean = [sum(at) / len(at) for at in zip(*dashed, strict=True)]
+            axes.plot(epochs, mean, color=colour, linewidth=1.5, linestyle="--")
         axes.set_ylabel(f"training {name}")
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -60,7 +60,8 @@ def trainings(
     Args:
       accuracy: by title, on the test reviews.
       printed: likewise what the notebook printed, where that can stand beside it.
-      epochs: likewise each seed's, with ``loss`` and ``accuracy``.
+      epochs: likewise each seed's, with ``loss`` and ``accuracy``, and what the reviews held out
+        came to after each, where there are any.
       calibration: likewise, on the test reviews.
       test_title: what an accuracy on them is called.
     """
@@ -68,13 +69,23 @@ def trainings(
     test = {"caption": test_title}
     return {
         "accuracy": figures.png(figures.accuracies, accuracy, printed, **test),
-        "curves": figures.png(figures.curves, histories, caption="training, dropout on"),
+        "curves": figures.png(figures.curves, histories, caption=_caption(histories)),
         "reliability": figures.png(figures.reliability, calibration, **test),
     }
 
 
 def _history(epochs: Sequence[Any]) -> list[dict[str, float]]:
-    return [{"loss": _nan(one.loss), "accuracy": _nan(one.accuracy)} for one in epochs]
+    return [
+        {name: _nan(getattr(one, name, None)) for name in (*figures.CURVES, *figures.HELD_OUT)}
+        for one in epochs
+    ]
+
+
+def _caption(histories: Mapping[str, Sequence[Sequence[dict[str, float]]]]) -> str:
+    epochs = [epoch for seeds in histories.values() for seed in seeds for epoch in seed]
+    held_out = any(epoch[name] == epoch[name] for epoch in epochs for name in figures.HELD_OUT)
+    dashed = "; dashed the validation part, dropout off" if held_out else ""
+    return f"training, dropout on{dashed}"
 
 
 def _nan(value: float | None) -> float:

@@ -81,6 +81,23 @@ def test_what_was_measured_on_held_out_training_reviews_is_not_called_test_revie
     assert "test reviews" not in text and text.count("validation reviews") >= 4
 
 
+def test_the_best_epochs_are_named_where_reviews_are_held_out():
+    losses, one = (0.5, 0.3, 0.4), made.entrant("mine", [0.7, 0.8])
+    epochs = tuple(
+        msgspec.structs.replace(
+            one.trainings[0].epochs[0], validation_loss=loss, validation_accuracy=1 - loss
+        )
+        for loss in losses
+    )
+    first = msgspec.structs.replace(one.trainings[0], epochs=epochs)
+    one = msgspec.structs.replace(one, trainings=(first, *one.trainings[1:]))
+    assert (first.best, one.trainings[1].best) == (2, None)
+    text = markdown.render(compare.blocks(made.of(one)))
+    (line,) = [line for line in text.splitlines() if "2 of 3" in line]
+    assert re.sub(" +", " ", line) == "| mine | 0 | 2 of 3 | 70.00% | 0.300 |"
+    assert "best epoch" not in markdown.render(compare.blocks(made.default()))
+
+
 def test_any_recipes_have_an_opening():
     own = [made.entrant("mine", [0.7, 0.8]), made.entrant("b", [0.6]), made.entrant("c", [0.9])]
     told, bag = story.sentences(made.of(*own, bag=0.75))

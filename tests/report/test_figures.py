@@ -40,6 +40,21 @@ def test_names_stay_within_the_figure(name, titles):
     assert image.min() < 0.1  # something is drawn
 
 
+def test_the_curves_of_reviews_held_out_are_drawn_where_there_are_some():
+    def pixels(**held_out):
+        epochs = [
+            {"loss": 0.6, "accuracy": 0.7} | held_out,
+            {"loss": 0.5, "accuracy": 0.8} | held_out,
+        ]
+        png = figures.png(figures.curves, {"a": [epochs]}, caption="c")
+        return matplotlib.image.imread(io.BytesIO(png))
+
+    nothing = pixels(validation_loss=np.nan, validation_accuracy=np.nan)
+    np.testing.assert_array_equal(nothing, pixels())
+    drawn = pixels(validation_loss=0.55, validation_accuracy=0.75)
+    assert drawn.shape == nothing.shape and (drawn != nothing).any()
+
+
 def test_a_name_of_changes_is_broken_between_them():
     text = figures.letters(CHANGED, 40)
     assert text.splitlines() == [
