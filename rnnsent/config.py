@@ -262,7 +262,7 @@ def check_redraw(options: Any) -> None:
     if options.redraw is None:
         return
     names = _given_beside(options, ("redraw", "from_", "from_cells", "change", "place"))
-    if getattr(options, "place", alone := processes.Place()) != alone:
+    if getattr(options, "place", None) not in (None, processes.Place()):
         names.append("--processes")
     if names:
         raise UserError(f"--redraw draws what is recorded; leave out {', '.join(names)}.")
