@@ -29,6 +29,7 @@ def measured(*subjects: str, case: benchmark.Case = CASE, **plan) -> record.Meas
     return msgspec.json.decode(msgspec.json.encode(found), type=record.Measured)
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_a_record_holds_every_sample_and_what_it_rests_on(tmp_path, monkeypatch):
     absent = benchmark.Spec("Absent", "ours:Rnnsent", ("no_such_module_here",))

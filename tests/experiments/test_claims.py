@@ -71,6 +71,7 @@ def test_pages_are_drawn_again_without_computing(finished):
     assert "looking inside" not in done.stderr and "To be trained" not in done.stderr
 
 
+@pytest.mark.ci
 def test_what_is_finished_is_not_done_again(finished):
     cwd, both, *_ = finished
     folder = cwd / "again"

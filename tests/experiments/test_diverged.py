@@ -93,6 +93,7 @@ def test_where_all_diverged_a_page_says_so(folder):
     assert ended("--learning-rate", "1e30", "--run", run) == said
 
 
+@pytest.mark.ci
 def test_what_is_left_of_a_run_is_still_read(folder, lose, capsys):
     lose(("lstm", 0))
     ended("--run", "run")

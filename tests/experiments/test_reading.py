@@ -196,6 +196,7 @@ def test_an_exported_model_says_what_predict_says(folder, printed):
     assert held.about["trained_on"].startswith("toy: ")
 
 
+@pytest.mark.ci
 def test_the_best_epoch_is_read_where_it_is_asked_for(tmp_path, printed, monkeypatch):
     """Of a run with a validation part; a learning rate with which it is not the last one."""
     held_out = data.load("toy", data.Encoding(num_words=60, maxlen=12), validation=0.3)

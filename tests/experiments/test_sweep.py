@@ -154,6 +154,7 @@ def test_where_a_nan_first_arises_is_asked_here_and_of_workers(files, monkeypatc
     assert jobs and all(job.debug_nans for job in jobs)
 
 
+@pytest.mark.ci
 def test_more_members_are_added_to_what_is_there(files, whole, tmp_path, monkeypatch):
     folder = shutil.copytree(whole, tmp_path / "run")
     wider = tmp_path / "wider.toml"

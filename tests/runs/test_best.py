@@ -63,6 +63,7 @@ def test_the_state_of_the_lowest_validation_loss_is_kept(run, held_out, capsys):
     assert bests[0] < 4, "a test of the best needs one that is not the last"
 
 
+@pytest.mark.ci
 def test_one_that_was_killed_after_it_comes_to_the_same(run, held_out, tmp_path):
     """Its state is in every checkpoint after that epoch."""
 
