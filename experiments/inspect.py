@@ -117,7 +117,7 @@ def _review(
         return "your review", None, ids_1T[0], vocabulary
     reviews = options.reviews(folder)
     test, row = reviews.test, options.review
-    rows, kind = len(test), "validation" if reviews.validation else "test"
+    rows, kind = len(test), reviews.measured
     require(0 <= row < rows, f"--review is {row}; the run has {kind} reviews 0 to {rows - 1:,}.")
     return f"{kind} review {row}", int(test.label_N[row]), test.ids_NT[row], reviews.vocabulary
 

@@ -82,8 +82,8 @@ def export(
     run = training.folder.absolute().parents[1]
     text, held = runs.load_vocabulary(run), runs.data_of(run)
     about = f"{held['source']}: {held['title']}"
-    if best and training.best:
-        about += f"; the best state, after epoch {training.best.epoch} of {training.result.epochs}"
+    if best and (epoch := training.best):
+        about += f"; the best state, after epoch {epoch.epoch} of {training.result.epochs}"
     exported.save(target, model, params, *text, trained_on=about, force=force)
     return [
         f"{training.title}, seed {training.seed}: {size(params):,} parameters and "

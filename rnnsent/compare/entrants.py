@@ -12,7 +12,7 @@ import msgspec
 from rnnsent.divergence import Divergence
 from rnnsent.evaluation import Calibration, Spread
 from rnnsent.memory import MemoryCurves
-from rnnsent.runs import divergences
+from rnnsent.runs import divergences, records
 from rnnsent.runs.records import Part
 
 
@@ -84,8 +84,8 @@ class Training(Part, frozen=True, kw_only=True):
     @property
     def best(self) -> int | None:
         """The number, from 1, of the epoch with the lowest validation loss, if it was measured."""
-        losses = [(e.validation_loss, i) for i, e in enumerate(self.epochs, start=1)]
-        return min(((loss, i) for loss, i in losses if loss is not None), default=(0, None))[1]
+        found = records.best(self.epochs)
+        return None if found is None else self.epochs.index(found) + 1
 
     @property
     def results(self) -> Measured:

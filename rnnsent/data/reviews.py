@@ -66,6 +66,11 @@ class Reviews:
         return self.test if self.provenance.get("validation") else None
 
     @property
+    def measured(self) -> str:
+        """What the reviews of ``test`` are: "validation" or "test"."""
+        return "validation" if self.validation else "test"
+
+    @property
     def comparable(self) -> bool:
         """Whether accuracies on ``test`` are IMDB test accuracies, as others publish them."""
         return comparable(self.provenance)
@@ -74,15 +79,14 @@ class Reviews:
         """The first rows of each split only; the provenance says so."""
         if len(self.train) <= train and len(self.test) <= test:
             return self
-        measured = "validation" if self.validation else "test"
         kept = self.train[:train], self.test[:test]
-        title = f"first {train:,} training and {test:,} {measured} rows only"
+        title = f"first {train:,} training and {test:,} {self.measured} rows only"
         source = self.provenance["source"]
         provenance = self.provenance | {
             "train": len(kept[0]),
             "test": len(kept[1]),
             "title": f"{self.provenance['title']} ({title})",
-            "test_title": f"accuracy on the first {test:,} {measured} rows ({source})",
+            "test_title": f"accuracy on the first {test:,} {self.measured} rows ({source})",
         }
         return dataclasses.replace(self, train=kept[0], test=kept[1], provenance=provenance)
 

@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -158,7 +158,17 @@ class Epoch(msgspec.Struct, frozen=True, omit_defaults=True):
     validation_loss: NonNegative | None = None
 
 
-def best(epochs: Iterable[Epoch]) -> Epoch | None:
+class Validated(Protocol):
+    """An epoch after which the reviews held out may have been measured."""
+
+    @property
+    def validation_loss(self) -> float | None: ...
+
+
+Measurable = TypeVar("Measurable", bound=Validated)
+
+
+def best(epochs: Iterable[Measurable]) -> Measurable | None:
     """The first of those with the lowest validation loss; None where none was measured."""
     measured = [one for one in epochs if one.validation_loss is not None]
     return min(measured, key=lambda one: one.validation_loss or 0.0, default=None)

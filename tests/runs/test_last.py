@@ -11,23 +11,12 @@ import threading
 import kills
 import msgspec
 import pytest
+from runs.made import TWO_FITS
 
 from rnnsent import config, fitting, inference, provenance, runs
 from rnnsent.errors import UserError
-from rnnsent.recipes import Recipe
 from rnnsent.runs import courses, last
 
-RECIPE = Recipe(
-    name="tiny",
-    cell="simple_rnn",
-    features=(8,),
-    head=4,
-    embedding_size=4,
-    epochs=2,
-    fits=2,
-    batch_size=64,
-    dropout=0.1,
-)
 STEPS = 16  # of an epoch
 
 
@@ -49,7 +38,7 @@ def at(epoch, step, then):
     return told
 
 
-def train(run, toy, seeds=(3,), *, recipe=RECIPE, **options):
+def train(run, toy, seeds=(3,), *, recipe=TWO_FITS, **options):
     return runs.train(run, recipe, seeds, toy, every=7, **options)
 
 
@@ -62,7 +51,7 @@ def killed(run, toy, epoch, step, seeds=(3,)):
 def whole(toy, tmp_path_factory):
     """What seed 3 comes to that is never interrupted."""
     run = tmp_path_factory.mktemp("whole")
-    runs.train(run, RECIPE, [3], toy)
+    runs.train(run, TWO_FITS, [3], toy)
     return kills.come_to(run)
 
 
@@ -121,7 +110,7 @@ def test_seeds_of_one_program_go_on_as_one(tmp_path, toy, monkeypatch, no_waitin
             lambda self, *a: die() if "5" in self.folder.name else keep(self, *a),
         )
         train(run, toy, (5, 3))
-    assert runs.pending(run, RECIPE, [3, 5]) == [5]
+    assert runs.pending(run, TWO_FITS, [3, 5]) == [5]
     before = (runs.seed_folder(run, "tiny", 3) / "result.json").read_bytes()
     train(run, toy, (5,))
     assert kills.come_to(run) == kills.come_to(tmp_path / "whole")
@@ -199,7 +188,7 @@ def test_a_signal_checkpoints_first_and_says_how_to_go_on(
         """Trains."""
         made = provenance.of(toy)
         with runs.open_folder(tmp_path, tmp_path / "a run", "test", toy, made) as run:
-            runs.train(run, RECIPE, [3], toy, progress=tell)
+            runs.train(run, TWO_FITS, [3], toy, progress=tell)
 
     with pytest.raises(SystemExit) as end:
         config.cli(main, Options, [])
@@ -254,7 +243,7 @@ def test_when_a_checkpoint_is_due(tmp_path):
 
 
 def test_a_record_of_it_comes_back(tmp_path):
-    config = runs.courses.Config(RECIPE, "x", 3, 10, 60, "scan")
+    config = runs.courses.Config(TWO_FITS, "x", 3, 10, 60, "scan")
     held = last.Last(
         (last.Seed(config),), "last-1-7", 0, 1, 7, ((float("nan"),),) * 3, 1.5, 2.5, "m"
     )
