@@ -60,13 +60,6 @@ def folder(tmp_path):
     return runs.seed_folder(tmp_path, "tiny", 3)
 
 
-@pytest.fixture
-def no_waiting(monkeypatch):
-    """Every checkpoint that is due is written, though the one before still is."""
-    due = last.Saver.due
-    monkeypatch.setattr(last.Saver, "due", lambda self, *at: self.wait() or due(self, *at))
-
-
 def test_a_training_goes_on_wherever_it_was_killed(tmp_path, toy, whole, folder, no_waiting, capfd):
     for epoch, step in ((1, 7), (1, STEPS), (2, 14), (3, 7), (4, STEPS)):
         killed(tmp_path, toy, epoch, step)
